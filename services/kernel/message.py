@@ -1,0 +1,117 @@
+"""announcement -> Service Bus message: a CloudEvent whose ids follow from what caused it.
+
+The message id is the same each time the same commit is published, so that the topic's duplicate detection drops what a
+crash between publishing and forgetting would send twice.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from azure.servicebus import ServiceBusMessage
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from pydantic import BaseModel, ConfigDict
+
+from services.kernel import telemetry
+from services.kernel.delivery import ATTEMPT, FIRST_ID, SPENT, Delivery
+from services.kernel.effects import Announce
+from services.kernel.event import Event, EventData
+from services.kernel.ids import safe_id
+from services.kernel.topology import Subscription
+
+RETRY = "retry"
+"""The subject of copies: no rule for an event type matches it, only the rule on the subscription's own `to`."""
+
+STRUCTURED = "application/cloudevents+json"
+
+
+class Outgoing(BaseModel):
+    """A message to be sent, as it waits in an outbox record."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic: str
+    message_id: str
+    subject: str
+    body: str
+    to: str | None = None
+    session: str | None = None
+    at: datetime | None = None
+    content_type: str = STRUCTURED
+    properties: dict[str, str | int] = {}
+
+    def to_service_bus(self) -> ServiceBusMessage:
+        return ServiceBusMessage(
+            self.body,
+            message_id=self.message_id,
+            subject=self.subject,
+            to=self.to,
+            session_id=self.session,
+            content_type=self.content_type,
+            application_properties={**self.properties},
+            scheduled_enqueue_time_utc=self.at,
+        )
+
+
+def outgoing(announced: Announce, *, cause: Event[EventData], consumer: Subscription, number: int) -> Outgoing:
+    """The message of one announced event; `number` tells the events of one commit apart."""
+    message_id = safe_id(consumer.name, cause.key, str(number), announced.type)
+    event = CloudEvent(
+        {
+            "id": message_id,
+            "source": f"/{consumer.topic.name}/{consumer.name}",
+            "type": announced.type,
+            "time": datetime.now(UTC),
+            "datacontenttype": "application/json",
+            "causationid": cause.id,
+        },
+        announced.data.model_dump(mode="json"),
+    )
+    return Outgoing(
+        topic=announced.topic.name,
+        message_id=message_id,
+        subject=announced.type,
+        body=JSONFormat().write(event).decode(),
+        session=announced.session,
+        at=announced.at,
+        properties=telemetry.context_properties(),
+    )
+
+
+def retry_copy(delivery: Delivery, subscription: Subscription, event_key: str, *, wait: float, spent: int) -> Outgoing:
+    """The same message once more, `wait` seconds from now, for this subscription alone."""
+    return Outgoing(
+        topic=subscription.topic.name,
+        message_id=f"{event_key}~{subscription.name[:40]}~{delivery.attempt + 1}",
+        subject=RETRY,
+        body=delivery.body.decode(),
+        to=subscription.name,
+        at=datetime.now(UTC) + timedelta(seconds=wait),
+        properties={
+            **telemetry.context_properties(),
+            FIRST_ID: delivery.first_id,
+            ATTEMPT: delivery.attempt + 1,
+            SPENT: delivery.spent + spent,
+        },
+    )
+
+
+def parked(
+    delivery: Delivery, subscription: Subscription, *, reason: str, description: str, error: str, event: str
+) -> ServiceBusMessage:
+    """What goes to `dead-letters`: the body untouched, and all that an operator needs to act or to replay."""
+    return ServiceBusMessage(
+        delivery.body,
+        message_id=f"{safe_id(delivery.message_id)}~{delivery.attempt}",
+        subject="parked",
+        application_properties={
+            "DeadLetterReason": reason,
+            "DeadLetterErrorDescription": description[:1024],
+            "exception": error,
+            "topic": subscription.topic.name,
+            "subscription": subscription.name,
+            "event": event,
+            FIRST_ID: delivery.first_id,
+            ATTEMPT: delivery.attempt,
+            **telemetry.context_properties(),
+        },
+    )
