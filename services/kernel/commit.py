@@ -67,9 +67,9 @@ async def find_marker(store: Store, home: Home, consumer: Subscription, event: E
 
 
 async def commit(
-    store: Store, home: Home, consumer: Subscription, event: Event[EventData], effects: Effects
+    store: Store, home: Home, consumer: Subscription, event: Event[EventData], effects: Effects, *, attempt: int
 ) -> tuple[OutboxRecord, ...]:
-    """Make the effects happen, once.
+    """Make the effects happen, once; `attempt` is written down.
 
     Returns the outbox records to publish.
 
@@ -88,6 +88,7 @@ async def commit(
         "fingerprint": event.fingerprint,
         "verdict": effects.verdict,
         "note": effects.note,
+        "attempt": attempt,
         "at": datetime.now(UTC).isoformat(),
         "ttl": int(KEPT.total_seconds()),
     }
@@ -107,7 +108,7 @@ async def commit(
 
 
 def _write(home: Home, put: Put) -> tuple[Any, ...]:
-    document = {**put.document, home.container.partition_key: home.partition}
+    document: Document = {"id": home.partition, **put.document, home.container.partition_key: home.partition}
     if put.etag is None:
         return ("create", (document,))
     return ("replace", (document["id"], document), {"if_match_etag": put.etag})

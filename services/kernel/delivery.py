@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 ATTEMPT = "attempt"
@@ -40,6 +40,7 @@ class Delivery:
 
     body: bytes
     message_id: str
+    sequence: int
     first_id: str
     attempt: int
     spent: int
@@ -55,11 +56,12 @@ class Delivery:
         return cls(
             body=message.get_body(),
             message_id=message_id,
+            sequence=message.sequence_number or 0,
             first_id=str(properties.get(FIRST_ID) or message_id),
             attempt=max(1, _count(properties.get(ATTEMPT))),
             spent=_count(properties.get(SPENT)),
             properties=properties,
-            enqueued=message.enqueued_time_utc,
+            enqueued=_in_utc(message.enqueued_time_utc),
             session_id=message.session_id,
         )
 
@@ -67,3 +69,8 @@ class Delivery:
 def _count(value: object) -> int:
     """A number that the kernel put into a copy; anybody may send anything under its name."""
     return int(value) if isinstance(value, (int, float)) and 0 <= value < LARGEST_COUNT else 0
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """The worker hands out UTC without saying so."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

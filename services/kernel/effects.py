@@ -15,7 +15,10 @@ Verdict = Literal["committed", "stale"]
 
 @dataclass(frozen=True)
 class Put:
-    """Write a document into the home partition: over the version with this ETag, or (None) only if it is not there."""
+    """Write a document into the home partition: over the version with this ETag, or (None) only if it is not there.
+
+    A document without an id of its own is the one that the partition is about, and is called like it.
+    """
 
     document: Mapping[str, Any]
     etag: str | None = None

@@ -110,6 +110,7 @@ def parked(
             "topic": subscription.topic.name,
             "subscription": subscription.name,
             "event": event,
+            "origin": f"{subscription.name}~{delivery.sequence}",
             FIRST_ID: delivery.first_id,
             ATTEMPT: delivery.attempt,
             **telemetry.context_properties(),

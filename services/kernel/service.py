@@ -119,7 +119,7 @@ class Service:
         for _ in range(CONFLICTS):
             effects = await reaction.handle(event, ports)
             try:
-                records = await commit(outside.store, home, subscription, event, effects)
+                records = await commit(outside.store, home, subscription, event, effects, attempt=delivery.attempt)
             except AlreadyDone:
                 return "duplicate"
             except Conflict:

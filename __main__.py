@@ -1,0 +1,5 @@
+"""pulumi up -> here -> infra"""
+
+from infra.program import main
+
+main()

@@ -1,0 +1,127 @@
+"""identity and settings -> a Flex Consumption app, its plan and the container that its code is published to"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pulumi import ComponentResource, Output, Resource, ResourceOptions
+from pulumi_azure_native import storage, web
+from pulumi_azure_native.managedidentity import UserAssignedIdentity
+
+from infra import config
+from infra.foundation import Foundation
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class FunctionAppArgs:
+    foundation: Foundation
+    size: config.Functions
+    identity: UserAssignedIdentity
+    settings: Settings
+    always_ready: Sequence[str]
+    """Functions that keep warm instances."""
+    after: Sequence[Resource]
+    """Role assignments: a host that starts before it may read its storage gives up."""
+
+
+class FunctionApp(ComponentResource):
+    """One plan per app, as Flex Consumption wants it; there are no publishing passwords."""
+
+    app: Output[str]
+    host_name: Output[str]
+
+    def __init__(self, name: str, args: FunctionAppArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("event-driven-ai:infra:FunctionApp", name, None, opts)
+        self._name, self._args, self._place = name, args, args.foundation.place
+        app = self._app(self._plan(), self._container())
+        self.app, self.host_name = app.name, app.default_host_name
+        for protocol, policy in {"scm": web.WebAppScmAllowed, "ftp": web.WebAppFtpAllowed}.items():
+            policy(
+                f"{name}-{protocol}",
+                name=app.name,
+                resource_group_name=self._place.group,
+                allow=False,
+                opts=ResourceOptions(parent=self),
+            )
+        self.register_outputs({"app": self.app, "hostName": self.host_name})
+
+    def _plan(self) -> Output[str]:
+        plan = web.AppServicePlan(
+            self._name,
+            resource_group_name=self._place.group,
+            location=self._place.location,
+            tags=self._place.tags,
+            kind="functionapp",
+            reserved=True,  # Linux
+            sku=web.SkuDescriptionArgs(name="FC1", tier="FlexConsumption"),
+            opts=ResourceOptions(parent=self),
+        )
+        return plan.id
+
+    def _container(self) -> Output[str]:
+        """The address that the platform reads the app's code from."""
+        container = storage.BlobContainer(
+            self._name,
+            container_name=f"code-{self._name}",
+            account_name=self._args.foundation.storage_name,
+            resource_group_name=self._place.group,
+            public_access=storage.PublicAccess.NONE,
+            opts=ResourceOptions(parent=self),
+        )
+        return Output.concat(self._args.foundation.blob_endpoint, container.name)
+
+    def _app(self, plan: Output[str], code: Output[str]) -> web.WebApp:
+        identity = self._args.identity
+        return web.WebApp(
+            self._name,
+            resource_group_name=self._place.group,
+            location=self._place.location,
+            tags=self._place.tags,
+            kind="functionapp,linux",
+            server_farm_id=plan,
+            https_only=True,
+            identity=web.ManagedServiceIdentityArgs(
+                type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
+            ),
+            key_vault_reference_identity=identity.id,
+            function_app_config=self._flex(code),
+            site_config=web.SiteConfigArgs(
+                app_settings=[
+                    web.NameValuePairArgs(name=name, value=value) for name, value in sorted(self._args.settings.items())
+                ],
+                min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                scm_min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                ftps_state=web.FtpsState.DISABLED,
+                http20_enabled=True,
+                remote_debugging_enabled=False,
+            ),
+            opts=ResourceOptions(parent=self, depends_on=self._args.after),
+        )
+
+    def _flex(self, code: Output[str]) -> web.FunctionAppConfigArgs:
+        size = self._args.size
+        return web.FunctionAppConfigArgs(
+            runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version=size.python_version),
+            deployment=web.FunctionsDeploymentArgs(
+                storage=web.FunctionsDeploymentStorageArgs(
+                    type=web.FunctionsDeploymentStorageType.BLOB_CONTAINER,
+                    value=code,
+                    authentication=web.FunctionsDeploymentStorageAuthenticationArgs(
+                        type=web.AuthenticationType.USER_ASSIGNED_IDENTITY,
+                        user_assigned_identity_resource_id=self._args.identity.id,
+                    ),
+                )
+            ),
+            scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
+                instance_memory_mb=size.memory_mb,
+                maximum_instance_count=size.maximum_instances,
+                always_ready=[
+                    # In lower case, or the instances are never matched (Azure-Functions#2581).
+                    web.FunctionsAlwaysReadyConfigArgs(
+                        name=f"function:{function.lower()}", instance_count=size.always_ready
+                    )
+                    for function in self._args.always_ready
+                    if size.always_ready
+                ],
+            ),
+        )

@@ -1,0 +1,90 @@
+"""what the patterns say and hear -> a namespace with their topics, and the queue for what nobody could handle"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi_azure_native import servicebus
+
+from infra import config, names
+from infra.place import Place
+from services.entities import DEAD_LETTERS
+from services.kernel.topology import Topic
+
+DUPLICATE_DETECTION = timedelta(minutes=10)
+"""An outbox may publish a message again within seconds of a crash; ten minutes cover a long outage of the sweep."""
+
+KEPT = timedelta(days=14)
+"""A subscriber may be down this long before its messages turn into dead letters, which do not expire."""
+
+
+@dataclass(frozen=True)
+class MessagingArgs:
+    """`topics` may name one twice: several patterns publish to it."""
+
+    place: Place
+    config: config.Messaging
+    topics: Iterable[Topic]
+
+
+class Messaging(ComponentResource):
+    """A Service Bus namespace without keys."""
+
+    namespace: Output[str]
+    host: Output[str]
+    """Fully qualified, as the clients want it."""
+    topics: dict[Topic, servicebus.Topic]
+    dead_letters: servicebus.Queue
+
+    def __init__(self, name: str, args: MessagingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("event-driven-ai:infra:Messaging", name, None, opts)
+        self._place = args.place
+        self.namespace = self._namespace(args.config)
+        self.host = Output.concat(self.namespace, ".servicebus.windows.net")
+        self.topics = {topic: self._topic(topic) for topic in sorted(set(args.topics), key=lambda each: each.name)}
+        self.dead_letters = self._dead_letters()
+        self.register_outputs({"host": self.host, "deadLetters": self.dead_letters.name})
+
+    def _namespace(self, config: config.Messaging) -> Output[str]:
+        premium = config.sku == "Premium"
+        namespace = servicebus.Namespace(
+            "messaging",
+            resource_group_name=self._place.group,
+            location=self._place.location,
+            tags=self._place.tags,
+            sku=servicebus.SBSkuArgs(
+                name=servicebus.SkuName(config.sku),
+                tier=servicebus.SkuTier(config.sku),
+                capacity=config.units if premium else None,
+            ),
+            disable_local_auth=True,
+            minimum_tls_version=servicebus.TlsVersion.TLS_VERSION_1_2,
+            opts=self._place.keeping(self),
+        )
+        return namespace.name
+
+    def _topic(self, topic: Topic) -> servicebus.Topic:
+        return servicebus.Topic(
+            topic.name,
+            topic_name=topic.name,
+            namespace_name=self.namespace,
+            resource_group_name=self._place.group,
+            requires_duplicate_detection=True,
+            duplicate_detection_history_time_window=names.duration(DUPLICATE_DETECTION),
+            default_message_time_to_live=names.duration(KEPT),
+            support_ordering=topic.sessions,
+            opts=ResourceOptions(parent=self),
+        )
+
+    def _dead_letters(self) -> servicebus.Queue:
+        """Nothing in it expires, and a letter parked, replayed and parked again is no duplicate."""
+        return servicebus.Queue(
+            DEAD_LETTERS.name,
+            queue_name=DEAD_LETTERS.name,
+            namespace_name=self.namespace,
+            resource_group_name=self._place.group,
+            requires_duplicate_detection=False,
+            max_size_in_megabytes=5120,
+            opts=self._place.keeping(self),
+        )

@@ -1,0 +1,59 @@
+"""configuration -> what every service stands on -> one service per pattern -> what an operator needs to know"""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import pulumi
+
+from infra import names
+from infra.config_reader import read_stack
+from infra.documents import Documents, DocumentsArgs
+from infra.foundation import Foundation
+from infra.messaging import Messaging, MessagingArgs
+from infra.model import Model, ModelArgs
+from infra.pattern_service import PatternService, PatternServiceArgs
+from infra.settings import Surroundings
+from services.kernel.access import grants
+from services.kernel.topology import Container, Subscription, Topic, Topology
+from services.registry import PATTERNS
+
+
+def main(patterns: Sequence[Topology] = PATTERNS) -> None:
+    """Register everything that the stack consists of.
+
+    Raises:
+        infra.config_reader.ConfigError: before anything is registered.
+    """
+    config = read_stack(patterns)
+    foundation = Foundation("foundation", config)
+    place = foundation.place
+    messaging = Messaging("messaging", MessagingArgs(place, config.messaging, topics_of(patterns)))
+    documents = Documents("documents", DocumentsArgs(place, containers_of(patterns)))
+    model = Model("model", ModelArgs(place, config.model, foundation.vault_name))
+    around = Surroundings(config, foundation, messaging, documents, model)
+    services = {
+        topology.name: PatternService(names.slug(topology.name), PatternServiceArgs(topology, around))
+        for topology in patterns
+    }
+
+    pulumi.export("resourceGroup", place.group)
+    pulumi.export("serviceBusNamespace", messaging.host)
+    pulumi.export("deadLetters", messaging.dead_letters.name)
+    pulumi.export("cosmosEndpoint", documents.endpoint)
+    pulumi.export("keyVault", foundation.vault_uri)
+    pulumi.export("storageAccount", foundation.storage_name)
+    pulumi.export("modelEndpoint", model.endpoint)
+    pulumi.export("functionApps", {name: service.app for name, service in services.items()})
+    pulumi.export("functionHosts", {name: service.host_name for name, service in services.items()})
+
+
+def topics_of(patterns: Sequence[Topology]) -> set[Topic]:
+    """Every topic that somebody listens on or publishes to."""
+    touched = (grant.on for grant in chain.from_iterable(map(grants, patterns)))
+    return {on.topic if isinstance(on, Subscription) else on for on in touched if isinstance(on, Topic | Subscription)}
+
+
+def containers_of(patterns: Sequence[Topology]) -> set[Container]:
+    """Every container that somebody writes or reads."""
+    touched = (grant.on for grant in chain.from_iterable(map(grants, patterns)))
+    return {on for on in touched if isinstance(on, Container)}

@@ -1,0 +1,94 @@
+"""a service and its surroundings -> the app settings that services/kernel reads
+
+The names are a contract. Connections follow the convention of the Functions bindings: `ServiceBus__...` and
+`Cosmos__...` name an identity here, where on a laptop `ServiceBus` and `Cosmos` hold a connection string.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pulumi import Input, Output
+
+from infra import names
+from infra.config import Config
+from infra.documents import Documents
+from infra.foundation import Foundation
+from infra.messaging import Messaging
+from infra.model import Model
+from infra.secret import Secret
+from services.kernel.topology import Topology
+
+Settings = Mapping[str, Input[str]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Everything a service finds in place when it is created."""
+
+    config: Config
+    foundation: Foundation
+    messaging: Messaging
+    documents: Documents
+    model: Model
+
+
+def settings(topology: Topology, around: Surroundings, client_id: Output[str], secrets: Iterable[Secret]) -> Settings:
+    """All settings of one app; none of them is a secret, for secrets are references into the vault."""
+    return {
+        **_host(topology, around.foundation, client_id),
+        **_identity("ServiceBus", client_id, fullyQualifiedNamespace=around.messaging.host),
+        **_identity("Cosmos", client_id, accountEndpoint=around.documents.endpoint),
+        **(_model(around, client_id) if topology.asks else {}),
+        **_behaviour(around.config),
+        **_schedules(topology, around.config),
+        **{f"Secret_{secret.name.replace('-', '_')}": secret.reference for secret in secrets},
+    }
+
+
+def _host(topology: Topology, foundation: Foundation, client_id: Output[str]) -> Settings:
+    return {
+        **_identity("AzureWebJobsStorage", client_id, accountName=foundation.storage_name),
+        "AzureFunctionsWebHost__hostid": names.host_id(topology.name),
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": foundation.insights_connection,
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": Output.concat("ClientId=", client_id, ";Authorization=AAD"),
+    }
+
+
+def _identity(connection: str, client_id: Output[str], **address: Output[str]) -> Settings:
+    """A connection that names an address and who signs in there, instead of holding a key."""
+    return {
+        **{f"{connection}__{name}": value for name, value in address.items()},
+        f"{connection}__credential": "managedidentity",
+        f"{connection}__clientId": client_id,
+    }
+
+
+def _model(around: Surroundings, client_id: Output[str]) -> Settings:
+    config, model = around.config.model, around.model
+    credential = {"clientId": client_id} if model.key is None else {"key": model.key.reference}
+    return {
+        "Model__provider": config.provider,
+        "Model__endpoint": model.endpoint,
+        **{f"Model__{name}": value for name, value in credential.items()},
+        **{f"Model__{tier}": deployment for tier, deployment in model.deployments.items()},
+        **{f"Model__{tier}Model": deployment.model for tier, deployment in config.tiers().items()},
+        "Model__timeoutSeconds": f"{config.timeout_seconds:g}",
+        "Model__effort": config.effort,
+    }
+
+
+def _behaviour(config: Config) -> Settings:
+    return {
+        "Budget__softTokensPerDay": str(config.budget.soft_tokens_per_day),
+        "Budget__hardTokensPerDay": str(config.budget.hard_tokens_per_day),
+        "Retry__attempts": str(config.retry.attempts),
+        "Retry__baseSeconds": f"{config.retry.base_seconds:g}",
+        "Retry__capSeconds": f"{config.retry.cap_seconds:g}",
+        "Outbox__olderThanSeconds": f"{config.outbox.older_than_seconds:g}",
+    }
+
+
+def _schedules(topology: Topology, config: Config) -> Settings:
+    return {
+        f"Schedule_{timer.function}": config.schedule.get(timer.function, timer.schedule) for timer in topology.timers
+    }

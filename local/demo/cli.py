@@ -1,0 +1,76 @@
+"""make demo: events through the system that the Pulumi program describes, and a verdict for every line."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+
+from local.demo import report, run
+from local.demo.verdicts import World
+from local.processes import StackError
+from local.stack import FOLDER, Stack
+
+
+WIDTH = 116
+"""Columns that the report needs; a narrower terminal wraps them itself."""
+
+
+def demo(
+    events: Annotated[Path, typer.Option(help="One event per line.", envvar="EVENTS")] = run.SAMPLES,
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even if the last run was cut off.")] = False,
+    rate: Annotated[float, typer.Option(help="Lines sent per second.", min=0.1, max=5000)] = 60.0,
+) -> None:
+    """Send events through the whole system and look up what became of each."""
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    began = time.monotonic()
+    stack = Stack(say=lambda text: console.print(f"[dim]{text}[/]"))
+    try:
+        current, why = run.begin(FOLDER, events, fresh=fresh)
+        lines = run.read(current)
+        console.print(f"{events.name}: {len(lines)} lines; {why}")
+        if not current.sent:
+            stack.clear()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        current.save(FOLDER)
+        stack.start()
+        console.print(f"the Pulumi program's stack `local` is up on emulators ({time.monotonic() - began:.1f} s)")
+        with console.status("sending") as status:
+
+            def progress(sent: int, done: int, world: World) -> None:
+                status.update(
+                    f"{sent}/{len(lines)} sent, {done} with a verdict, {world.waiting} waiting, "
+                    f"{len(world.decisions)} answers, {len(world.dead)} dead-lettered"
+                )
+
+            world = asyncio.run(run.play(stack, current, lines, rate=rate, progress=progress))
+        stats = _stats(stack)
+        current.finished = True
+        current.save(FOLDER)
+    except StackError as error:
+        console.print(f"[bold red]demo:[/] {error}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("cut off; the next `make demo` resumes this run")
+        raise typer.Exit(130) from None
+    finally:
+        stack.stop()
+    result = report.make(lines, world, current.sent, stats, time.monotonic() - began)
+    report.show(result, console)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _stats(stack: Stack) -> dict[str, object]:
+    """What the model stand-in counted; a real model counts nothing for us."""
+    if "model" not in stack.processes.children:
+        return {}
+    url = stack.addresses.model_url.removesuffix("/v1") + "/_standin/stats"
+    key = stack.addresses.model_key
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=5)
+    answer.raise_for_status()
+    return dict(answer.json())

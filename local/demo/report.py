@@ -1,0 +1,142 @@
+"""world + lines -> the report: what became of each event type, what the AI cost, and any line without one verdict."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import quantiles
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local.demo.lines import Line
+from local.demo.verdicts import Verdict, World
+
+UNKNOWN = "(no known type)"
+
+
+@dataclass
+class Row:
+    """One event type."""
+
+    lines: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter[str])
+    sources: Counter[str] = field(default_factory=Counter[str])
+    retried: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    unpriced: int = 0
+    latencies: list[float] = field(default_factory=list[float])
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the run came to. `wrong` are the lines that do not have exactly one verdict, with what they have."""
+
+    rows: Mapping[str, Row]
+    reasons: Counter[str]
+    wrong: Sequence[tuple[Line, Sequence[Verdict]]]
+    asked: int
+    peak: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return not self.wrong
+
+
+def make(
+    lines: Sequence[Line], world: World, sent: Mapping[int, float], stats: Mapping[str, Any], seconds: float
+) -> Report:
+    """Count; nothing here is estimated."""
+    rows: defaultdict[str, Row] = defaultdict(Row)
+    known = {decision["event_type"] for decision in world.decisions}
+    reasons: Counter[str] = Counter()
+    wrong: list[tuple[Line, Sequence[Verdict]]] = []
+    for line in lines:
+        rows[_type(line, known)].lines += 1
+    for number, verdicts in world.verdicts(lines).items():
+        line = next(line for line in lines if line.number == number)
+        row = rows[_type(line, known)]
+        if len(verdicts) != 1:
+            wrong.append((line, verdicts))
+        for verdict in verdicts:
+            row.verdicts[verdict.kind] += 1
+            if verdict.kind in ("dead-lettered", "refused"):
+                reasons[verdict.detail] += 1
+            if verdict.kind == "committed" and number in sent:
+                marker = world.markers[line.key or ""][0]
+                row.retried += marker["attempt"] > 1
+                row.latencies.append(datetime.fromisoformat(marker["at"]).timestamp() - sent[number])
+    for decision in world.decisions:
+        row = rows[decision["event_type"]]
+        row.sources[decision["source"]] += 1
+        row.tokens += decision["tokens"]["input"] + decision["tokens"]["output"]
+        row.cost += decision["cost_usd"] or 0.0
+        row.unpriced += not decision["priced"]
+    return Report(dict(rows), reasons, wrong, _asked(stats), _peak(stats), seconds)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print it."""
+    table = Table(title="per event type", title_justify="left", box=None, pad_edge=False)
+    for heading in (
+        "event type",
+        "lines",
+        "committed",
+        "stale",
+        "duplicate",
+        "dead",
+        "retried",
+        "by model",
+        "by rules",
+    ):
+        table.add_column(heading, justify="left" if heading == "event type" else "right")
+    for heading in ("tokens", "cost", "p50", "p95"):
+        table.add_column(heading, justify="right")
+    for name, row in sorted(report.rows.items()):
+        p50, p95 = _percentiles(row.latencies)
+        table.add_row(
+            name,
+            *(str(row.verdicts[kind] if kind else row.lines) for kind in ("", "committed", "stale", "duplicate")),
+            str(row.verdicts["dead-lettered"] + row.verdicts["refused"]),
+            str(row.retried),
+            *(str(row.sources[source]) for source in ("model", "rules")),
+            f"{row.tokens:,}",
+            f"${row.cost:.4f}" + ("?" if row.unpriced else ""),
+            p50,
+            p95,
+        )
+    console.print(table)
+    if report.reasons:
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(report.reasons.items()))
+        console.print(f"dead-lettered  {told}")
+    console.print(f"model          {report.asked} calls answered, at most {report.peak} at once")
+    lines = sum(row.lines for row in report.rows.values())
+    if report.ok:
+        console.print(f"every line     has exactly one verdict: {lines} of {lines}, in {report.seconds:.1f} s")
+        return
+    console.print(f"[bold red]{len(report.wrong)} of {lines} lines do not have exactly one verdict:[/]")
+    for line, verdicts in report.wrong[:20]:
+        has = ", ".join(f"{verdict.kind} ({verdict.detail})" for verdict in verdicts) or "none"
+        console.print(f"  line {line.number}: {has}   {line.text[:80]}", markup=False)
+
+
+def _type(line: Line, known: set[str]) -> str:
+    return line.subject if line.subject in known and line.subject else UNKNOWN
+
+
+def _percentiles(seconds: Sequence[float]) -> tuple[str, str]:
+    if len(seconds) < 2:  # noqa: PLR2004 - one value has no percentiles
+        return "-", "-"
+    cuts = quantiles(seconds, n=20)
+    return f"{cuts[9] * 1000:.0f} ms", f"{cuts[18] * 1000:.0f} ms"
+
+
+def _asked(stats: Mapping[str, Any]) -> int:
+    return int(stats.get("outcomes", {}).get("answered", stats.get("calls", 0)))
+
+
+def _peak(stats: Mapping[str, Any]) -> int:
+    return int(stats.get("peak", 0))

@@ -1,0 +1,60 @@
+"""python -m local.host services/inference services/cdc -> settings -> apps -> a host that runs until told to stop"""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.host.apps import load_app
+from local.host.errors import HostError
+from local.host.flat_json import read_flat_json
+from local.host.host import Host
+from local.host.logs import log_to_stdout
+from local.host.settings import load_settings
+from local.host.telemetry import telemetry
+
+
+def serve(
+    apps: Annotated[list[Path], typer.Argument(help="Folders with a function_app.py and a host.json.")],
+    *,
+    settings: Annotated[
+        list[Path] | None, typer.Option(help="App settings, flat JSON with the names that Azure has; may be repeated.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of HTTP functions on 127.0.0.1.", min=0, max=65535)] = 7071,
+    keys: Annotated[
+        Path | None, typer.Option(help="Function keys: JSON, function name, default or _master to key.")
+    ] = None,
+    secrets: Annotated[
+        Path | None, typer.Option(help="What Key Vault references stand for: JSON, name to value.")
+    ] = None,
+    grace: Annotated[float, typer.Option(help="Seconds that running functions may take after a stop.", min=0)] = 30.0,
+    state: Annotated[Path | None, typer.Option(help="Folder where timers remember their last run.")] = None,
+    json_log: Annotated[bool, typer.Option("--json-log", help="Log JSON lines.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log tracebacks too.")] = False,
+) -> None:
+    """Run function apps on this machine as the Azure Functions host would."""
+    log_to_stdout(as_json=json_log, verbose=verbose)
+    try:
+        os.environ.update(load_settings(settings or [], secrets))
+        traces = os.environ.get("LOCAL_TRACES")
+        with telemetry(Path(traces) if traces else None, ",".join(folder.resolve().name for folder in apps)):
+            loaded = tuple(load_app(folder, os.environ) for folder in apps)
+            if state:
+                state.mkdir(parents=True, exist_ok=True)
+            shown = read_flat_json(keys) if keys else {}
+            asyncio.run(_until_signal(Host(loaded, os.environ, timedelta(seconds=grace), state, port, shown)))
+    except HostError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+async def _until_signal(host: Host) -> None:
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await host.run(stopping)

@@ -1,0 +1,7 @@
+"""python -m local.model"""
+
+import typer
+
+from local.model.cli import serve
+
+typer.run(serve)

@@ -1,0 +1,79 @@
+"""rule -> predicate(message)
+
+A subscription without rules takes everything (Azure's `$Default`). Several matching rules make one copy, because
+none of them has an action: https://learn.microsoft.com/azure/service-bus-messaging/topic-filters
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, Final
+from uuid import UUID
+
+from local.servicebus.config import CorrelationFilter, Rule
+from local.servicebus.message import Message
+from local.servicebus.sql import compile_filter
+
+Predicate = Callable[[Message], bool]
+
+_SYSTEM: Final = {
+    "ContentType": "content_type",
+    "CorrelationId": "correlation_id",
+    "Label": "subject",
+    "MessageId": "message_id",
+    "ReplyTo": "reply_to",
+    "ReplyToSessionId": "reply_to_group_id",
+    "SessionId": "group_id",
+    "To": "to",
+}
+
+
+class Facts:
+    """A message as a SQL filter sees it."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    @cached_property
+    def system(self) -> Mapping[str, Any]:
+        return {name: _text(self._message.property(theirs)) for name, theirs in _SYSTEM.items()}
+
+    @cached_property
+    def user(self) -> Mapping[str, Any]:
+        return {name.lower(): value for name, value in self._message.application_properties.items()}
+
+
+def any_of(rules: Sequence[Rule]) -> Predicate:
+    """What a subscription with these rules takes."""
+    if not rules:
+        return lambda _: True
+    predicates = [_predicate(rule) for rule in rules]
+    return lambda message: any(matches(message) for matches in predicates)
+
+
+def _predicate(rule: Rule) -> Predicate:
+    if rule.properties.sql_filter:
+        matches = compile_filter(rule.properties.sql_filter.sql_expression)
+        return lambda message: matches(Facts(message))
+    return partial(correlates, rule.properties.correlation_filter or CorrelationFilter())
+
+
+def correlates(wanted: CorrelationFilter, message: Message) -> bool:
+    """Every given field equal: text case-sensitively, numbers with numbers, booleans with booleans."""
+    given = wanted.model_dump(by_alias=True, exclude_none=True, exclude={"properties"})
+    if any(value != _text(message.property(_SYSTEM[name])) for name, value in given.items()):
+        return False
+    has = message.application_properties
+    return all(name in has and _equal(value, has[name]) for name, value in wanted.properties.items())
+
+
+def _text(value: Any) -> Any:
+    """Message and correlation ids may be UUIDs or numbers on the wire; Service Bus knows them as text."""
+    return str(value) if isinstance(value, UUID | int) else value
+
+
+def _equal(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, bool) or isinstance(found, bool):
+        return wanted is found
+    if isinstance(wanted, int | float):
+        return isinstance(found, int | float) and wanted == found
+    return isinstance(found, str) and wanted == found

@@ -1,0 +1,173 @@
+"""plan -> emulators, containers, hosts: the whole system on this machine, from `.local/`.
+
+state/        what the emulators keep: a restart loses nothing
+keys.json     the services' keys, made once
+run/          configuration and settings of this start, readable by this user only
+logs/         one file per process
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from azure.cosmos.aio import CosmosClient
+from azure.cosmos.exceptions import CosmosResourceExistsError
+from azure.servicebus.aio import ServiceBusClient
+
+from local.cosmos.auth import WELL_KNOWN_KEY as COSMOS_KEY
+from local.processes import Child, Processes, free_port
+from local.provision import Addresses, Plan, plan
+from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
+from local.servicebus.auth import WELL_KNOWN_NAME as BUS_NAME
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / ".local"
+
+
+class Stack:
+    """The emulators and the hosts of one state folder."""
+
+    def __init__(self, folder: Path = FOLDER, *, say: Callable[[str], None] = print) -> None:
+        self.folder, self._say = folder, say
+        self.processes = Processes(folder)
+        self.plan: Plan
+        self.addresses: Addresses
+
+    # -- the life of a stack ---------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Forget everything: the next start begins with empty stores."""
+        self.processes.stop_leftovers()
+        for name in ("state", "run", "logs"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def start(self, *, together: bool = True, env: Mapping[str, str] | None = None) -> None:
+        """Evaluate the program, start the emulators, provision them, start the hosts.
+
+        `together` hosts all apps in one process; otherwise each has its own, as in Azure.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in self.processes.stop_leftovers():
+            self._say(f"stopped {name}, left over from an earlier run")
+        self.plan = _evaluate(self._keys())
+        self._write("keys.json", {app.pattern: app.key for app in self.plan.apps})
+        self.start_emulators(env or {})
+        asyncio.run(self._provision())
+        self.start_hosts(together=together)
+
+    def start_emulators(self, env: Mapping[str, str]) -> None:
+        """Start the three emulators on the state that is there."""
+        self._write("run/servicebus.json", json.loads(self.plan.bus.dump()))
+        self._write("run/servicebus-keys.json", self.plan.bus_principals.model_dump(mode="json", by_alias=True))
+        self._write("run/cosmos-keys.json", self.plan.cosmos_principals.model_dump(mode="json", by_alias=True))
+        self.addresses = Addresses(
+            bus_port=free_port(), cosmos_port=free_port(), model_url="", model_key=self._model_key()
+        )
+        children = [self.start_bus(), self.start_cosmos()]
+        if not os.environ.get("OPENAI_API_KEY"):
+            children.append(self.start_model(env))
+        for child in children:
+            self.processes.wait(child)
+
+    def start_bus(self) -> Child:
+        run = self.folder / "run"
+        options = ["--config", str(run / "servicebus.json"), "--principals", str(run / "servicebus-keys.json")]
+        return self._emulator("servicebus", self.addresses.bus_port, options)
+
+    def start_cosmos(self) -> Child:
+        options = ["--principals", str(self.folder / "run" / "cosmos-keys.json")]
+        return self._emulator("cosmos", self.addresses.cosmos_port, options)
+
+    def start_model(self, env: Mapping[str, str]) -> Child:
+        port = free_port()
+        at = self.addresses
+        self.addresses = Addresses(at.bus_port, at.cosmos_port, f"http://127.0.0.1:{port}/v1", at.model_key)
+        models = [part for pair in self.plan.models.items() for part in ("--model", "=".join(pair))]
+        arguments = ["model", "--port", str(port), "--journal", str(self.folder / "state" / "model.jsonl"), *models]
+        return self.processes.start("model", arguments, port=port, env={**env, "MODEL_KEY": at.model_key})
+
+    def start_hosts(self, *, together: bool = True) -> None:
+        """Start the function apps, each with its own settings."""
+        self._write("run/secrets.json", {"model-key": self.addresses.model_key})
+        started: list[Child] = []
+        for app in self.plan.apps:
+            self._write(f"run/{app.pattern}.settings.json", app.settings(self.addresses))
+        groups = [[app.pattern for app in self.plan.apps]] if together else [[app.pattern] for app in self.plan.apps]
+        for patterns in groups:
+            arguments = ["host", *(str(ROOT / "services" / pattern) for pattern in patterns)]
+            for pattern in patterns:
+                arguments += ["--settings", str(self.folder / "run" / f"{pattern}.settings.json")]
+            arguments += ["--secrets", str(self.folder / "run" / "secrets.json")]
+            started.append(self.processes.start("host" if together else f"host-{patterns[0]}", arguments))
+        for child in started:
+            self.processes.wait(child, ready="ready")
+
+    def stop(self) -> None:
+        self.processes.stop()
+
+    # -- what the operator connects with ---------------------------------------------------------------------------
+
+    def bus(self) -> ServiceBusClient:
+        """A client with every right, as the deployer has in Azure."""
+        return ServiceBusClient.from_connection_string(
+            f"Endpoint=sb://127.0.0.1:{self.addresses.bus_port};SharedAccessKeyName={BUS_NAME};"
+            f"SharedAccessKey={BUS_KEY};UseDevelopmentEmulator=true;"
+        )
+
+    def cosmos(self) -> CosmosClient:
+        """A client with every right, as the deployer has in Azure."""
+        return CosmosClient(f"http://127.0.0.1:{self.addresses.cosmos_port}/", COSMOS_KEY)
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def _keys(self) -> dict[str, str]:
+        with suppress(OSError, ValueError):
+            return dict(json.loads((self.folder / "keys.json").read_text()))
+        return {}
+
+    def _model_key(self) -> str:
+        return os.environ.get("OPENAI_API_KEY") or os.urandom(16).hex()
+
+    def _write(self, name: str, content: Any) -> None:
+        """Write a file that only this user can read: it may hold keys of this machine."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(content, indent=2))
+
+    def _emulator(self, name: str, port: int, options: list[str]) -> Child:
+        state = self.folder / "state" / name
+        state.mkdir(parents=True, exist_ok=True)
+        return self.processes.start(name, [name, "--port", str(port), "--state", str(state), *options], port=port)
+
+    async def _provision(self) -> None:
+        """Create what is not there yet, with the official client."""
+        async with self.cosmos() as cosmos:
+            for name, containers in self.plan.containers.items():
+                with suppress(CosmosResourceExistsError):
+                    await cosmos.create_database(name)
+                database = cosmos.get_database_client(name)
+                for container in containers:
+                    with suppress(CosmosResourceExistsError):
+                        await database.create_container(
+                            container["id"],
+                            container["partitionKey"],
+                            default_ttl=_whole(container.get("defaultTtl")),
+                            unique_key_policy=container.get("uniqueKeyPolicy"),
+                        )
+
+
+def _whole(number: float | None) -> int | None:
+    """Numbers come out of the engine's mocks as floats."""
+    return None if number is None else int(number)
+
+
+def _evaluate(keys: Mapping[str, str]) -> Plan:
+    from local.graph import evaluate
+
+    return plan(evaluate("local"), keys)

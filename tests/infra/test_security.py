@@ -1,0 +1,122 @@
+"""no keys, no plain text, no more than needed: held on every stack"""
+
+import json
+
+import pytest
+
+from local.graph import Graph, Resource
+
+LOCAL_AUTH_OFF = {
+    "servicebus:Namespace": {"disableLocalAuth": True, "minimumTlsVersion": "1.2"},
+    "cosmosdb:DatabaseAccount": {
+        "disableLocalAuth": True,
+        "disableKeyBasedMetadataWriteAccess": True,
+        "minimalTlsVersion": "Tls12",
+    },
+    "storage:StorageAccount": {
+        "allowSharedKeyAccess": False,
+        "allowBlobPublicAccess": False,
+        "isLocalUserEnabled": False,
+        "allowCrossTenantReplication": False,
+        "enableHttpsTrafficOnly": True,
+        "minimumTlsVersion": "TLS1_2",
+    },
+    "applicationinsights:Component": {"disableLocalAuth": True},
+    "operationalinsights:Workspace": {"features": {"disableLocalAuth": True}},
+    "storage:BlobContainer": {"publicAccess": "None"},
+    "web:WebAppScmAllowed": {"allow": False},
+    "web:WebAppFtpAllowed": {"allow": False},
+}
+
+
+@pytest.mark.parametrize("type_", LOCAL_AUTH_OFF)
+def test_nobody_gets_in_with_a_key(stack: Graph, type_: str) -> None:
+    for resource in stack.of_type(type_):
+        assert {key: resource.inputs.get(key) for key in LOCAL_AUTH_OFF[type_]} == LOCAL_AUTH_OFF[type_]
+    assert stack.of_type(type_)
+
+
+def test_the_model_account_takes_tokens_only_at_a_host_name_of_its_own(dev: Graph) -> None:
+    properties = dev.one("cognitiveservices:Account").inputs["properties"]
+
+    assert properties["disableLocalAuth"] is True
+    assert dev.exports["modelEndpoint"] == f"https://{properties['customSubDomainName']}.openai.azure.com/openai/v1/"
+
+
+def test_the_vault_goes_by_roles_and_forgets_slowly(stack: Graph) -> None:
+    properties = stack.one("keyvault:Vault").inputs["properties"]
+
+    assert properties["enableRbacAuthorization"] is True
+    assert properties["enableSoftDelete"] is True
+
+
+def test_an_app_speaks_https_only_and_signs_in_as_itself(stack: Graph) -> None:
+    app, identity = stack.one("web:WebApp"), stack.one("managedidentity:UserAssignedIdentity")
+
+    assert app.inputs["httpsOnly"] is True
+    assert app.inputs["siteConfig"]["minTlsVersion"] == "1.2"
+    assert app.inputs["siteConfig"]["scmMinTlsVersion"] == "1.2"
+    assert app.inputs["siteConfig"]["ftpsState"] == "Disabled"
+    assert app.inputs["identity"] == {"type": "UserAssigned", "userAssignedIdentities": [identity.id]}
+    assert app.inputs["keyVaultReferenceIdentity"] == identity.id
+    storage = app.inputs["functionAppConfig"]["deployment"]["storage"]
+    assert storage["authentication"] == {
+        "type": "UserAssignedIdentity",
+        "userAssignedIdentityResourceId": identity.id,
+    }
+
+
+def test_an_app_starts_after_it_may_do_its_work(stack: Graph) -> None:
+    assignments = {
+        resource.urn
+        for type_ in ("authorization:RoleAssignment", "cosmosdb:SqlResourceSqlRoleAssignment")
+        for resource in stack.of_type(type_)
+    }
+
+    assert assignments <= set(stack.one("web:WebApp").depends_on)
+
+
+def test_every_role_is_given_to_a_service_on_one_thing(stack: Graph) -> None:
+    group = stack.one("resources:ResourceGroup").id
+    principals = {each.outputs["principalId"] for each in stack.of_type("managedidentity:UserAssignedIdentity")}
+
+    for assignment in stack.of_type("authorization:RoleAssignment"):
+        assert assignment.inputs["principalType"] == "ServicePrincipal"
+        assert assignment.inputs["principalId"] in principals
+        assert stack.by_id(assignment.inputs["scope"]).id != group
+    for assignment in stack.of_type("cosmosdb:SqlResourceSqlRoleAssignment"):
+        assert assignment.inputs["principalId"] in principals
+        assert _container_at(stack, assignment.inputs["scope"])
+
+
+def test_the_name_of_a_role_assignment_tells_who_what_and_where_apart(stack: Graph) -> None:
+    names = [each.inputs["roleAssignmentName"] for each in stack.of_type("authorization:RoleAssignment")]
+
+    assert len(set(names)) == len(names)
+
+
+def test_a_secret_stays_in_the_vault(local: Graph) -> None:
+    # given: a stack whose model is reached with a key
+    secret = local.one("keyvault:Secret")
+    key = secret.inputs["properties"]["value"]
+
+    # then: the engine is told that it is secret, and nothing but the vault ever sees it
+    assert secret.secrets == {"properties"}
+    elsewhere = [resource for resource in local.resources if resource is not secret]
+    assert not [each.name for each in elsewhere if key in json.dumps([each.inputs, each.outputs])]
+    assert key not in json.dumps(local.exports)
+
+
+def test_whoever_asks_may_read_the_key_and_no_other_secret(local: Graph) -> None:
+    readers = [
+        each
+        for each in local.of_type("authorization:RoleAssignment")
+        if each.inputs["roleDefinitionId"].endswith("4633458b-17de-408a-b874-0445c86b69e6")
+    ]
+
+    assert [each.inputs["scope"] for each in readers] == [local.one("keyvault:Secret").id]
+
+
+def _container_at(graph: Graph, scope: str) -> Resource:
+    account, _, path = scope.partition("/dbs/")
+    return graph.by_id(f"{account}/sqlDatabases/{path.replace('/colls/', '/containers/')}")

@@ -1,0 +1,458 @@
+import asyncio
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import azure.functions as func
+import pytest
+from azure.servicebus import ServiceBusMessage
+
+from local.host.errors import HostError
+from local.servicebus.server import ServiceBusEmulator
+from tests.local.host.support import (
+    app_on_queue,
+    dead_letters,
+    host_json,
+    host_process,
+    hosting,
+    queue,
+    ready,
+    send,
+    settings_of,
+    until,
+    write_app,
+)
+
+
+async def test_a_function_sees_what_it_would_see_in_azure() -> None:
+    # given
+    seen = list[func.ServiceBusMessage]()
+    contexts = list[func.Context]()
+
+    async def on_order(message: func.ServiceBusMessage, context: func.Context) -> None:
+        seen.append(message)
+        contexts.append(context)
+
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    sent = ServiceBusMessage(
+        b'{"total": 3}',
+        subject="order_placed",
+        to="worker",
+        message_id="m1",
+        correlation_id="c1",
+        content_type="application/json",
+        application_properties={"traceparent": parent, "attempt": 2, "urgent": True},
+    )
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
+            await send(bus, sent)
+            await until(lambda: bool(seen))
+
+    # then
+    message, context = seen[0], contexts[0]
+    assert message.get_body() == b'{"total": 3}'
+    assert (message.subject, message.label, message.to) == ("order_placed", "order_placed", "worker")
+    assert (message.message_id, message.correlation_id, message.content_type) == ("m1", "c1", "application/json")
+    assert message.application_properties == {"traceparent": parent, "attempt": 2, "urgent": True}
+    assert message.application_properties == message.user_properties
+    assert message.delivery_count == 1, "Azure counts from one, AMQP from zero"
+    assert len(message.lock_token or "") == 36
+    assert message.enqueued_time_utc is not None
+    assert message.enqueued_time_utc.tzinfo is None, "the extension writes no offset"
+    assert isinstance(context, func.Context)
+    assert context.function_name == "on_order"
+    assert context.trace_context.trace_parent == parent
+
+
+async def test_as_many_calls_run_at_once_as_host_json_allows_and_no_more() -> None:
+    # given
+    running, peak, done = 0, 0, 0
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        nonlocal running, peak, done
+        running += 1
+        peak = max(peak, running)
+        await asyncio.sleep(0.05)
+        running -= 1
+        done += 1
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        await send(bus, *(str(number) for number in range(24)))
+        async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=6), bus), settings_of(bus)):
+            await until(lambda: done == 24)
+
+    # then
+    assert peak == 6
+
+
+async def test_sync_functions_run_side_by_side_in_threads() -> None:
+    # given
+    import threading
+
+    together = threading.Barrier(3, timeout=5)
+    done = list[str]()
+
+    def on_order(message: func.ServiceBusMessage) -> None:
+        together.wait()
+        done.append(message.message_id)
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        await send(bus, "a", "b", "c")
+        async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=3), bus), settings_of(bus)):
+            await until(lambda: len(done) == 3)
+
+    # then
+    assert len(set(done)) == 3
+
+
+async def test_a_message_whose_function_raises_is_delivered_again_and_dead_lettered_in_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # given
+    counts = list[int | None]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        raise ValueError("no such customer")
+
+    # when
+    async with ServiceBusEmulator(queue(max_delivery_count=3)) as bus:
+        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
+            await send(bus, ServiceBusMessage("x", message_id="poison"))
+            await until(lambda: len(counts) == 3)
+        dead = await dead_letters(bus, 1)
+
+    # then
+    assert counts == [1, 2, 3]
+    assert [message.message_id for message in dead] == ["poison"]
+    assert dead[0].dead_letter_reason == "MaxDeliveryCountExceeded"
+    failures = [record for record in caplog.records if "failed" in record.getMessage()]
+    assert failures[0].getMessage() == "shop: on_order failed on message poison, delivery 1: ValueError: no such customer"
+    assert not failures[0].exc_info
+
+
+async def test_a_call_that_outlasts_the_lock_keeps_its_message() -> None:
+    # given
+    counts = list[int | None]()
+    done = asyncio.Event()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        await asyncio.sleep(2.5)
+        done.set()
+
+    # when
+    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
+        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
+            await send(bus, "x")
+            await asyncio.wait_for(done.wait(), 5)
+            await asyncio.sleep(0.3)
+
+    # then
+    assert counts == [1]
+
+
+async def test_a_lock_is_not_renewed_for_longer_than_host_json_allows(caplog: pytest.LogCaptureFixture) -> None:
+    # given
+    counts = list[int | None]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        if message.delivery_count == 1:
+            await asyncio.sleep(2)
+
+    # when
+    limits = host_json(maxAutoLockRenewalDuration="00:00:00")
+    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
+        async with hosting(app_on_queue(on_order, limits, bus), settings_of(bus)):
+            await send(bus, "x")
+            await until(lambda: len(counts) == 2)
+
+    # then
+    assert counts == [1, 2]
+    assert "was lost, so it comes again" in caplog.text
+
+
+async def test_a_call_that_outlasts_function_timeout_is_cancelled_and_its_message_comes_again() -> None:
+    # given
+    cancelled, counts = list[bool](), list[int | None]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        if message.delivery_count == 1:
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        async with hosting(app_on_queue(on_order, host_json(timeout="00:00:01"), bus), settings_of(bus)):
+            await send(bus, "x")
+            await until(lambda: len(counts) == 2)
+
+    # then
+    assert counts == [1, 2]
+    assert cancelled == [True]
+
+
+async def test_a_timeout_of_the_functions_own_is_a_failure_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
+    # given
+    counts = list[int | None]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        if message.delivery_count == 1:
+            raise TimeoutError("the model is slow")
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
+            await send(bus, "x")
+            await until(lambda: len(counts) == 2)
+
+    # then
+    assert "TimeoutError: the model is slow" in caplog.text
+
+
+async def test_without_auto_complete_a_message_comes_again_when_its_lock_expires() -> None:
+    # given
+    counts = list[int | None]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+
+    # when
+    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
+        async with hosting(app_on_queue(on_order, host_json(autoCompleteMessages=False), bus), settings_of(bus)):
+            await send(bus, "x")
+            await until(lambda: len(counts) == 2)
+
+    # then
+    assert counts == [1, 2]
+
+
+async def test_cardinality_many_brings_lists_up_to_the_batch_size_one_call_at_a_time() -> None:
+    # given
+    batches, running = list[list[str]](), 0
+
+    async def on_orders(message: list[func.ServiceBusMessage]) -> None:
+        nonlocal running
+        running += 1
+        assert running == 1
+        batches.append([each.get_body().decode() for each in message])
+        await asyncio.sleep(0.01)
+        running -= 1
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        await send(bus, *(str(number) for number in range(10)))
+        app = app_on_queue(on_orders, host_json(maxMessageBatchSize=4), bus, cardinality="many")
+        async with hosting(app, settings_of(bus)):
+            await until(lambda: sum(map(len, batches)) == 10)
+
+    # then
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert sorted(sum(batches, []), key=int) == [str(number) for number in range(10)]
+
+
+async def test_a_batch_whose_function_raises_comes_again_as_a_whole() -> None:
+    # given
+    counts = list[list[int | None]]()
+
+    async def on_orders(message: list[func.ServiceBusMessage]) -> None:
+        counts.append([each.delivery_count for each in message])
+        if len(counts) == 1:
+            raise ValueError("no")
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        await send(bus, "a", "b")
+        async with hosting(app_on_queue(on_orders, host_json(), bus, cardinality="many"), settings_of(bus)):
+            await until(lambda: len(counts) == 2)
+
+    # then
+    assert counts == [[1, 1], [2, 2]]
+
+
+async def test_two_hosts_share_a_subscription_and_each_message_is_handled_once() -> None:
+    # given
+    seen: dict[str, list[str]] = {"left": [], "right": []}
+
+    def handler(name: str):
+        async def on_order(message: func.ServiceBusMessage) -> None:
+            seen[name].append(message.message_id)
+            await asyncio.sleep(0.02)
+
+        return on_order
+
+    # when
+    limits = host_json(maxConcurrentCalls=2)
+    async with ServiceBusEmulator(queue()) as bus:
+        left, right = (app_on_queue(handler(name), limits, bus) for name in seen)
+        async with hosting(left, settings_of(bus)), hosting(right, settings_of(bus)):
+            await send(bus, *(ServiceBusMessage(b"", message_id=str(number)) for number in range(40)))
+            await until(lambda: len(seen["left"]) + len(seen["right"]) == 40)
+
+    # then
+    assert sorted(seen["left"] + seen["right"], key=int) == [str(number) for number in range(40)]
+    assert min(len(ids) for ids in seen.values()) > 5
+
+
+async def test_a_stop_lets_running_calls_finish_and_leaves_the_rest_in_the_queue() -> None:
+    # given
+    started, finished = list[str](), list[str]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        started.append(message.message_id)
+        await asyncio.sleep(0.3)
+        finished.append(message.message_id)
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        await send(bus, *(ServiceBusMessage(b"", message_id=str(number)) for number in range(6)))
+        async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=2), bus), settings_of(bus)):
+            await until(lambda: len(started) == 2)
+        first = list(finished)
+        async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=6), bus), settings_of(bus)):
+            await until(lambda: len(finished) == 6)
+
+    # then
+    assert first == ["0", "1"]
+    assert sorted(started) == [str(number) for number in range(6)], "nothing was delivered twice"
+
+
+async def test_a_call_that_does_not_finish_within_the_grace_is_cancelled_and_its_message_comes_again() -> None:
+    # given
+    counts = list[int | None]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        if len(counts) == 1:
+            await asyncio.sleep(60)
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        await send(bus, "x")
+        for handled in (1, 2):
+            app = app_on_queue(on_order, host_json(), bus)
+            async with hosting(app, settings_of(bus), grace=timedelta(seconds=0.2)):
+                await until(lambda handled=handled: len(counts) == handled)
+
+    # then
+    assert counts == [1, 2]
+
+
+async def test_the_host_goes_on_when_the_namespace_comes_back(tmp_path: Path) -> None:
+    # given
+    seen = list[str]()
+
+    async def on_order(message: func.ServiceBusMessage) -> None:
+        seen.append(message.message_id)
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        app, settings, port = app_on_queue(on_order, host_json(), bus), settings_of(bus), bus.port
+        host = hosting(app, settings)
+        await host.__aenter__()
+    async with ServiceBusEmulator(queue(), port=port) as bus:
+        await send(bus, ServiceBusMessage("x", message_id="after"))
+        await until(lambda: bool(seen), seconds=20)
+        await host.__aexit__(None, None, None)
+
+    # then
+    assert seen == ["after"]
+
+
+@pytest.mark.parametrize(
+    ("entity", "connection", "says"),
+    [
+        ("other", None, "shop: on_order <- other (16 at a time): MessagingEntityNotFoundError"),
+        ("orders", "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true;", "on_order"),
+        ("orders", "nonsense", "setting ServiceBus is not a Service Bus connection string"),
+    ],
+)
+async def test_what_cannot_be_listened_to_is_said_at_the_start(
+    entity: str, connection: str | None, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    from local.host.apps import read_app
+
+    app = func.FunctionApp()
+
+    @app.service_bus_queue_trigger("message", queue_name=entity, connection="ServiceBus")
+    async def on_order(message: func.ServiceBusMessage) -> None: ...
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        settings = {"ServiceBus": connection or bus.connection_string()}
+        hosted = read_app(app, "shop", host_json(maxConcurrentCalls=16), settings)
+        with pytest.raises(HostError) as caught:
+            async with hosting(hosted, settings):
+                pass
+
+    # then
+    assert says in str(caught.value)
+
+
+_APPEND = """
+import os, time
+import azure.functions as func
+
+app = func.FunctionApp()
+
+@app.service_bus_queue_trigger("message", queue_name="%QUEUE%", connection="ServiceBus")
+def on_order(message: func.ServiceBusMessage) -> None:
+    time.sleep(0.02)
+    with open(os.environ["HANDLED"], "a", encoding="utf-8") as out:
+        out.write(message.message_id + "\\n")
+"""
+
+
+async def test_kill_minus_9_in_the_middle_loses_nothing(tmp_path: Path) -> None:
+    # given
+    folder, handled = write_app(tmp_path / "app", _APPEND), tmp_path / "handled"
+    handled.touch()
+    count = 60
+
+    # when
+    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
+        settings = {**settings_of(bus), "QUEUE": "orders", "HANDLED": str(handled)}
+        await send(bus, *(ServiceBusMessage(b"", message_id=str(number)) for number in range(count)))
+        with host_process(folder, settings) as process:
+            await until(lambda: len(handled.read_text().split()) > 5, seconds=20)
+            os.kill(process.pid, signal.SIGKILL)
+        before = set(handled.read_text().split())
+        with host_process(folder, settings) as process:
+            await until(lambda: len(set(handled.read_text().split())) == count, seconds=20)
+
+    # then
+    assert 5 < len(before) < count
+    assert set(handled.read_text().split()) == {str(number) for number in range(count)}
+
+
+async def test_sigterm_drains_and_exits_with_0(tmp_path: Path) -> None:
+    # given
+    folder, handled = write_app(tmp_path / "app", _APPEND), tmp_path / "handled"
+    handled.touch()
+
+    # when
+    async with ServiceBusEmulator(queue()) as bus:
+        settings = {**settings_of(bus), "QUEUE": "orders", "HANDLED": str(handled)}
+        with host_process(folder, settings) as process:
+            lines = await ready(process)
+            await send(bus, *(ServiceBusMessage(b"", message_id=str(number)) for number in range(10)))
+            await until(lambda: bool(handled.read_text()))
+            process.terminate()
+            rest, _ = await asyncio.to_thread(process.communicate, None, 10)
+
+    # then
+    assert lines[0].partition(" ")[2].startswith("app: on_order <- orders (")
+    assert process.returncode == 0
+    assert rest.strip().endswith("stopped")
