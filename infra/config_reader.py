@@ -15,15 +15,15 @@ from services.kernel.topology import Topology
 LOCATION = "azure-native:location"
 """The provider's own key; ours too, for some resources must be told where they are."""
 
-Errors = list[tuple[str, str]]
-"""Key and what is wrong with it."""
+Errors = dict[str, str]
+"""Key -> what is wrong with it."""
 
 
 class ConfigError(RunError):
     """All that is wrong with a stack's configuration; Pulumi prints it without a traceback."""
 
     def __init__(self, errors: Errors) -> None:
-        lines = "".join(f"\n  {key}: {problem}" for key, problem in sorted(errors))
+        lines = "".join(f"\n  {key}: {problem}" for key, problem in sorted(errors.items()))
         super().__init__(f"The configuration is not usable, and nothing was registered:{lines}")
 
 
@@ -55,21 +55,18 @@ def read(
     """
     known = _Keys(project)
     tree, errors = known.sorted_in(raw)
-    errors += _misnamed(raw, "schedule", {timer.function for topology in patterns for timer in topology.timers})
-    declared = {secret: topology.name for topology in patterns for secret in topology.secrets}
-    errors += _misnamed(raw, "secrets", set(declared))
-    errors += [
-        (
-            f"secrets:{name}",
-            f"not set, and {pattern} needs it; run `pulumi config set --secret secrets:{name}`",
-        )
-        for name, pattern in declared.items()
+    errors |= _misnamed(raw, "schedule", {timer.function for topology in patterns for timer in topology.timers})
+    errors |= _misnamed(raw, "secrets", {name for topology in patterns for name in topology.secrets})
+    errors |= {
+        f"secrets:{name}": f"not set, and {topology.name} needs it; run `pulumi config set --secret secrets:{name}`"
+        for topology in patterns
+        for name in topology.secrets
         if f"secrets:{name}" not in raw
-    ]
+    }
     try:
         config = Config.model_validate(tree)
     except ValidationError as invalid:
-        raise ConfigError(errors + list(known.explained(invalid, secret))) from None
+        raise ConfigError(dict(known.explained(invalid, secret)) | errors) from None
     if errors:
         raise ConfigError(errors)
     return config
@@ -78,7 +75,7 @@ def read(
 def _misnamed(raw: Mapping[str, str], namespace: str, names: set[str]) -> Errors:
     """Keys of a namespace whose names the patterns declare, and that none declares."""
     allowed = [f"{namespace}:{name}" for name in sorted(names)]
-    return [(key, _unknown(key, allowed)) for key in raw if key.startswith(f"{namespace}:") and key not in allowed]
+    return {key: _unknown(key, allowed) for key in raw if key.startswith(f"{namespace}:") and key not in allowed}
 
 
 def _unknown(key: str, known: Sequence[str]) -> str:
@@ -98,7 +95,7 @@ class _Keys:
     def sorted_in(self, raw: Mapping[str, str]) -> tuple[dict[str, Any], Errors]:
         """Our keys as the tree that `Config` validates, and those that look like ours and are not."""
         tree: dict[str, Any] = {}
-        errors: Errors = []
+        errors: Errors = {}
         sections = [name for name, schema in self._children(self._schema) if _is_object(schema)]
         own = {self._name(name): name for name, schema in self._children(self._schema) if not _is_object(schema)}
         for key, value in raw.items():
@@ -108,9 +105,9 @@ class _Keys:
             elif namespace in sections:
                 tree.setdefault(namespace, {})[name] = self._decoded(namespace, name, value)
             elif namespace == self._project:
-                errors.append((key, _unknown(key, list(own))))
+                errors[key] = _unknown(key, list(own))
             elif similar := get_close_matches(namespace, [*sections, self._project], n=1, cutoff=0.75):
-                errors.append((key, f"no such namespace; did you mean {similar[0]}:{name}?"))
+                errors[key] = f"no such namespace; did you mean {similar[0]}:{name}?"
         return tree, errors
 
     def explained(self, invalid: ValidationError, secret: frozenset[str]) -> Iterator[tuple[str, str]]:

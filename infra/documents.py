@@ -2,16 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
-from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from pulumi_azure_native import cosmosdb
 
 from infra.place import Place
+from infra.roles import assignment_name
 from services.entities import DATABASE
 from services.kernel.topology import Container
 
 FOR_EVER = -1
 """Time-to-live on, without a default: items expire that carry a `ttl` of their own."""
+
+
+class DataRole(StrEnum):
+    """Built-in roles for data, by their ids; each account defines them for itself."""
+
+    READER = "00000000-0000-0000-0000-000000000001"
+    CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,7 @@ class Documents(ComponentResource):
     account: Output[str]
     account_id: Output[str]
     endpoint: Output[str]
-    scopes: dict[Container, Output[str]]
-    """What a data-plane role can be restricted to; not the resource ids, though they look alike."""
+    containers: dict[Container, cosmosdb.SqlResourceSqlContainer]
 
     def __init__(self, name: str, args: DocumentsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("event-driven-ai:infra:Documents", name, None, opts)
@@ -37,11 +45,35 @@ class Documents(ComponentResource):
         account = self._account()
         self.account, self.account_id, self.endpoint = account.name, account.id, account.document_endpoint
         database = self._database()
-        self.scopes = {
-            container: self._scope(self._container(container, database))
+        self.containers = {
+            container: self._container(container, database)
             for container in sorted(set(args.containers), key=lambda each: each.name)
         }
+        self._changed: list[Resource] = list(self.containers.values())
         self.register_outputs({"endpoint": self.endpoint})
+
+    def grant(
+        self, role: DataRole, on: Container, principal: Output[str], name: str, parent: Resource
+    ) -> cosmosdb.SqlResourceSqlRoleAssignment:
+        """Let a principal read or write one container.
+
+        The account is locked while a role is assigned and refuses what else comes, so one grant waits for the other
+        (terraform-provider-azurerm#15842).
+        """
+        # Looks like the container's resource id and is not.
+        scope = Output.concat(self.account_id, f"/dbs/{DATABASE}/colls/", self.containers[on].name)
+        assignment = cosmosdb.SqlResourceSqlRoleAssignment(
+            name,
+            role_assignment_id=assignment_name(scope, principal, role),
+            account_name=self.account,
+            resource_group_name=self._place.group,
+            principal_id=principal,
+            role_definition_id=Output.concat(self.account_id, f"/sqlRoleDefinitions/{role}"),
+            scope=scope,
+            opts=ResourceOptions(parent=parent, depends_on=self._changed),
+        )
+        self._changed = [assignment]
+        return assignment
 
     def _account(self) -> cosmosdb.DatabaseAccount:
         return cosmosdb.DatabaseAccount(
@@ -90,6 +122,3 @@ class Documents(ComponentResource):
             ),
             opts=self._place.keeping(self),
         )
-
-    def _scope(self, container: cosmosdb.SqlResourceSqlContainer) -> Output[str]:
-        return Output.concat(self.account_id, f"/dbs/{DATABASE}/colls/", container.name)

@@ -8,7 +8,7 @@ from pulumi_azure_native import cognitiveservices
 from infra import config, names
 from infra.config import Tier
 from infra.place import Place
-from infra.secret import Secret
+from infra.secrets import Secret
 
 KEY = "model-key"
 
@@ -21,13 +21,13 @@ class ModelArgs:
 
 
 class Model(ComponentResource):
-    """Who answers: `account_id` is set with provider `azure`, `key` with provider `openai`."""
+    """Who answers."""
 
     endpoint: Output[str]
     deployments: dict[Tier, str]
     """What each tier is called in a request."""
-    account_id: Output[str] | None = None
-    key: Secret | None = None
+    access: cognitiveservices.Account | Secret
+    """What a service must be let into: the account of provider `azure`, the key of provider `openai`."""
 
     def __init__(self, name: str, args: ModelArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("event-driven-ai:infra:Model", name, None, opts)
@@ -36,7 +36,7 @@ class Model(ComponentResource):
         else:
             self.endpoint = Output.from_input(args.config.endpoint)
             self.deployments = {tier: deployment.model for tier, deployment in args.config.tiers().items()}
-            self.key = Secret.put(KEY, args.config.key.get_secret_value(), args.vault, args.place, self)
+            self.access = Secret.put(KEY, args.config.key, args.vault, args.place, self)
         self.register_outputs({"endpoint": self.endpoint})
 
     def _provision(self, place: Place, config: config.Model) -> None:
@@ -54,7 +54,7 @@ class Model(ComponentResource):
             ),
             opts=ResourceOptions(parent=self),
         )
-        self.account_id = account.id
+        self.access = account
         self.endpoint = Output.concat("https://", subdomain, ".openai.azure.com/openai/v1/")
         self.deployments = {tier: tier for tier in config.tiers()}
         last: Resource = account

@@ -12,6 +12,7 @@ from infra.foundation import Foundation
 from infra.messaging import Messaging, MessagingArgs
 from infra.model import Model, ModelArgs
 from infra.pattern_service import PatternService, PatternServiceArgs
+from infra.secrets import Secrets, SecretsArgs
 from infra.settings import Surroundings
 from services.kernel.access import grants
 from services.kernel.topology import Container, Subscription, Topic, Topology
@@ -30,7 +31,8 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
     messaging = Messaging("messaging", MessagingArgs(place, config.messaging, topics_of(patterns)))
     documents = Documents("documents", DocumentsArgs(place, containers_of(patterns)))
     model = Model("model", ModelArgs(place, config.model, foundation.vault_name))
-    around = Surroundings(config, foundation, messaging, documents, model)
+    secrets = Secrets("secrets", SecretsArgs(place, foundation.vault_name, config.secrets))
+    around = Surroundings(config, foundation, messaging, documents, model, secrets)
     services = {
         topology.name: PatternService(names.slug(topology.name), PatternServiceArgs(topology, around))
         for topology in patterns

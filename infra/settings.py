@@ -4,7 +4,7 @@ The names are a contract. Connections follow the convention of the Functions bin
 `Cosmos__...` name an identity here, where on a laptop `ServiceBus` and `Cosmos` hold a connection string.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pulumi import Input, Output
@@ -15,7 +15,7 @@ from infra.documents import Documents
 from infra.foundation import Foundation
 from infra.messaging import Messaging
 from infra.model import Model
-from infra.secret import Secret
+from infra.secrets import Secret, Secrets
 from services.kernel.topology import Topology
 
 Settings = Mapping[str, Input[str]]
@@ -30,9 +30,10 @@ class Surroundings:
     messaging: Messaging
     documents: Documents
     model: Model
+    secrets: Secrets
 
 
-def settings(topology: Topology, around: Surroundings, client_id: Output[str], secrets: Iterable[Secret]) -> Settings:
+def settings(topology: Topology, around: Surroundings, client_id: Output[str]) -> Settings:
     """All settings of one app; none of them is a secret, for secrets are references into the vault."""
     return {
         **_host(topology, around.foundation, client_id),
@@ -41,7 +42,7 @@ def settings(topology: Topology, around: Surroundings, client_id: Output[str], s
         **(_model(around, client_id) if topology.asks else {}),
         **_behaviour(around.config),
         **_schedules(topology, around.config),
-        **{f"Secret_{secret.name.replace('-', '_')}": secret.reference for secret in secrets},
+        **{f"Secret_{name.replace('-', '_')}": around.secrets.named[name].reference for name in topology.secrets},
     }
 
 
@@ -65,7 +66,7 @@ def _identity(connection: str, client_id: Output[str], **address: Output[str]) -
 
 def _model(around: Surroundings, client_id: Output[str]) -> Settings:
     config, model = around.config.model, around.model
-    credential = {"clientId": client_id} if model.key is None else {"key": model.key.reference}
+    credential = {"key": model.access.reference} if isinstance(model.access, Secret) else {"clientId": client_id}
     return {
         "Model__provider": config.provider,
         "Model__endpoint": model.endpoint,

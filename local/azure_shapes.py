@@ -90,16 +90,23 @@ def created(token: str, logical: str, inputs: Mapping[str, Any]) -> tuple[str, d
     """The resource id and the outputs of a resource of this type, as after a successful deployment.
 
     `token` is the type without its package (`servicebus:Topic`), `logical` its name in the program.
+
+    Raises:
+        KeyError: naming an input that is missing and that Azure could not do without.
     """
+    resource_id = identified(token, logical, inputs)
+    name = resource_id.rpartition("/")[2]
+    answered: Mapping[str, Any] = OUTPUTS[token](name, inputs) if token in OUTPUTS else {}
+    return resource_id, {**inputs, "name": name, **answered}
+
+
+def identified(token: str, logical: str, inputs: Mapping[str, Any]) -> str:
+    """The resource id alone; arguments and errors as for `created`."""
     path = PATHS.get(token) or _guessed_path(token)
     if not path.startswith(("/", "{")):
         path = f"{GROUP}/providers/{path}"
-    *above, own = path.split("/")
-    name = _own_name(own, token, logical, inputs)
-    missing = _Named(inputs)
-    resource_id = "/".join([*("/".join(above).format_map(missing).split("/")), name])
-    answered: Mapping[str, Any] = OUTPUTS[token](name, inputs) if token in OUTPUTS else {}
-    return resource_id, {**inputs, "name": name, **answered}
+    above, _, own = path.rpartition("/")
+    return f"{above.format_map(_Named(inputs))}/{_own_name(own, token, logical, inputs)}"
 
 
 def answered(token: str) -> dict[str, Any]:

@@ -155,16 +155,17 @@ class _Messages(logging.Handler):
 def _revealed(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     """Inputs with their secrets in plain, and which these were."""
     secrets = frozenset(name for name, value in inputs.items() if _is_secret(value))
-    return {name: _plain(value) for name, value in inputs.items()}, secrets
+    return {name: plain(value) for name, value in inputs.items()}, secrets
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of Pulumi's wire format as the program meant it: secrets in plain, whole numbers whole."""
     if _is_secret(value):
-        return _plain(value["value"])
+        return plain(value["value"])
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in cast("dict[str, Any]", value).items()}
+        return {key: plain(inner) for key, inner in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in cast("list[Any]", value)]
+        return [plain(inner) for inner in cast("list[Any]", value)]
     return int(value) if isinstance(value, float) and value.is_integer() else value  # the wire knows only floats
 
 

@@ -29,11 +29,14 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Child:
-    """A running child process. `port` is where it listens, 0 if it does not."""
+    """A child process: it is ready when it listens on `port`, or has written `ready` into its log."""
 
     name: str
+    arguments: tuple[str, ...]
+    env: Mapping[str, str]
     process: subprocess.Popen[bytes]
     port: int
+    ready: str
     log: Path
 
     def alive(self) -> bool:
@@ -65,11 +68,19 @@ class Processes:
         self.children: dict[str, Child] = {}
 
     def start(
-        self, name: str, arguments: Sequence[str], *, port: int = 0, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        port: int = 0,
+        ready: str = "",
+        env: Mapping[str, str] | None = None,
     ) -> Child:
         """Start `python -m local ARGUMENTS`; `wait` tells when it is ready."""
         log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        log.touch(mode=0o600)
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 [sys.executable, "-m", "local", *arguments],
@@ -79,18 +90,25 @@ class Processes:
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
             )
-        child = self.children[name] = Child(name, process, port, log)
+        child = Child(name, tuple(arguments), env or {}, process, port, ready, log)
+        self.children[name] = child
         self._remember()
         return child
 
-    def wait(self, child: Child, ready: str = "") -> None:
-        """Return when the child listens, or has written `ready` into its log.
+    def restart(self, name: str) -> Child:
+        """Start a child that has ended again, as it was."""
+        child = self.children[name]
+        return self.start(name, child.arguments, port=child.port, ready=child.ready, env=child.env)
+
+    def wait(self, name: str) -> None:
+        """Return when the child is ready.
 
         Raises:
             StackError: if it ended or is not ready in time, with the end of its log.
         """
+        child = self.children[name]
         until = time.monotonic() + START
-        while not (ready in child.tail(200) if ready else _listens(child.port)):
+        while not (child.ready in child.tail(200) if child.ready else _listens(child.port)):
             if not child.alive():
                 raise StackError(f"{child.name} ended with code {child.process.returncode}:\n{child.tail()}")
             if time.monotonic() > until:

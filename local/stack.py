@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,22 @@ class Stack:
         for name in ("state", "run", "logs"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def start(self, *, together: bool = True, env: Mapping[str, str] | None = None) -> None:
+    def start(
+        self,
+        *,
+        together: bool = True,
+        env: Mapping[str, str] | None = None,
+        change: Callable[[Plan], Plan] = lambda plan: plan,
+    ) -> None:
         """Evaluate the program, start the emulators, provision them, start the hosts.
 
-        `together` hosts all apps in one process; otherwise each has its own, as in Azure.
+        `together` hosts all apps in one process; otherwise each has its own, as in Azure. `env` reaches the model
+        stand-in; `change` lets a test alter the plan.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.processes.stop_leftovers():
             self._say(f"stopped {name}, left over from an earlier run")
-        self.plan = _evaluate(self._keys())
+        self.plan = change(_evaluate(self._keys()))
         self._write("keys.json", {app.pattern: app.key for app in self.plan.apps})
         self.start_emulators(env or {})
         asyncio.run(self._provision())
@@ -72,7 +79,7 @@ class Stack:
         if not os.environ.get("OPENAI_API_KEY"):
             children.append(self.start_model(env))
         for child in children:
-            self.processes.wait(child)
+            self.processes.wait(child.name)
 
     def start_bus(self) -> Child:
         run = self.folder / "run"
@@ -103,9 +110,24 @@ class Stack:
             for pattern in patterns:
                 arguments += ["--settings", str(self.folder / "run" / f"{pattern}.settings.json")]
             arguments += ["--secrets", str(self.folder / "run" / "secrets.json")]
-            started.append(self.processes.start("host" if together else f"host-{patterns[0]}", arguments))
+            name = "host" if together else f"host-{patterns[0]}"
+            started.append(self.processes.start(name, arguments, ready="ready"))
         for child in started:
-            self.processes.wait(child, ready="ready")
+            self.processes.wait(child.name)
+
+    def crash(self, names: Sequence[str]) -> None:
+        """End processes as a crash would, all at once."""
+        for name in names:
+            self.processes.children[name].process.kill()
+        for name in names:
+            self.processes.children[name].kill()
+
+    def revive(self, names: Sequence[str]) -> None:
+        """Start what crashed again, with the same ports, settings and state."""
+        for name in names:
+            self.processes.restart(name)
+        for name in names:
+            self.processes.wait(name)
 
     def stop(self) -> None:
         self.processes.stop()
@@ -146,20 +168,24 @@ class Stack:
         return self.processes.start(name, [name, "--port", str(port), "--state", str(state), *options], port=port)
 
     async def _provision(self) -> None:
-        """Create what is not there yet, with the official client."""
         async with self.cosmos() as cosmos:
-            for name, containers in self.plan.containers.items():
-                with suppress(CosmosResourceExistsError):
-                    await cosmos.create_database(name)
-                database = cosmos.get_database_client(name)
-                for container in containers:
-                    with suppress(CosmosResourceExistsError):
-                        await database.create_container(
-                            container["id"],
-                            container["partitionKey"],
-                            default_ttl=_whole(container.get("defaultTtl")),
-                            unique_key_policy=container.get("uniqueKeyPolicy"),
-                        )
+            await create_containers(cosmos, self.plan.containers)
+
+
+async def create_containers(cosmos: CosmosClient, containers: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Create the databases and containers that are not there yet, with the official client."""
+    for name, wanted in containers.items():
+        with suppress(CosmosResourceExistsError):
+            await cosmos.create_database(name)
+        database = cosmos.get_database_client(name)
+        for container in wanted:
+            with suppress(CosmosResourceExistsError):
+                await database.create_container(
+                    container["id"],
+                    container["partitionKey"],
+                    default_ttl=_whole(container.get("defaultTtl")),
+                    unique_key_policy=container.get("uniqueKeyPolicy"),
+                )
 
 
 def _whole(number: float | None) -> int | None:

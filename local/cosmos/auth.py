@@ -46,7 +46,7 @@ class Grant(BaseModel):
 
     def touches(self, database: str) -> bool:
         """Whether anything in the database is granted: enough to read what its containers look like."""
-        return self.scope == "/" or not database or f"{self.scope}/".startswith(f"/dbs/{database}/")
+        return self.scope == "/" or f"{self.scope}/".startswith(f"/dbs/{database}/")
 
 
 class Key(BaseModel):
@@ -98,8 +98,8 @@ class Principal:
                 path, "no data-plane role creates or deletes databases and containers; use the owner's key"
             )
         if need == "metadata":
-            database = [*path.split("/"), ""][1]
-            if any(grant.touches(database) for grant in self.grants):
+            database = path.split("/")[1] if path else ""
+            if not path or any(grant.touches(database) for grant in self.grants):
                 return
             raise self._denied(path, f"it holds no grant in database '{database}'")
         if not any(grant.covers(need, path) for grant in self.grants):

@@ -26,6 +26,7 @@ from local.cosmos.resources import Container, Resources
 _KINDS: dict[str, Kind] = {"GET": "Read", "PUT": "Replace", "PATCH": "Patch", "DELETE": "Delete"}
 _CHARGES: dict[Kind, float] = {"Read": 1.0, "Create": 6.0, "Upsert": 6.0, "Replace": 10.0, "Patch": 10.0, "Delete": 6.0}
 _PLACES = ("x-ms-start-epk", "x-ms-end-epk", "x-ms-documentdb-partitionkeyrangeid")
+_QUERY_PLAN = "x-ms-cosmos-is-query-plan-request"
 _LATEST, _ALL = "Incremental Feed", "Full-Fidelity Feed"
 
 
@@ -36,7 +37,7 @@ def activity_of(request: Request) -> Activity:
             return "feeds" if "a-im" in request.headers else "queries"
         case "items", _ if request.flag("x-ms-cosmos-is-batch-request"):
             return "batches"
-        case "items", _ if request.flag("x-ms-documentdb-isquery"):
+        case "items", _ if request.flag("x-ms-documentdb-isquery") or request.flag(_QUERY_PLAN):
             return "queries"
         case "item", "GET":
             return "reads"
@@ -136,7 +137,7 @@ class Data:
     def _query(self, request: Request, container: Container) -> Answer:
         from local.cosmos.query.door import query, read_all  # sqlglot takes 0.3 s to import
 
-        if request.flag("x-ms-cosmos-is-query-plan-request"):
+        if request.flag(_QUERY_PLAN):
             raise bad_request("This emulator answers queries itself and makes no query plans.")
         size, continuation = request.page_size(DEFAULT_PAGE, LARGEST_PAGE), request.headers.get("x-ms-continuation")
         source, cross_partition = self._source(request, container)

@@ -14,7 +14,6 @@ from local.demo.verdicts import World
 from local.processes import StackError
 from local.stack import FOLDER, Stack
 
-
 WIDTH = 116
 """Columns that the report needs; a narrower terminal wraps them itself."""
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from azure.core.exceptions import AzureError
 from azure.cosmos.exceptions import CosmosResourceExistsError
 from azure.servicebus.exceptions import MessageSizeExceededError
 
@@ -27,6 +28,8 @@ CATALOGUE = ROOT / "samples" / "reference.jsonl"
 SAMPLES = ROOT / "samples" / "events.jsonl"
 AT_ONCE = 10
 """Lines that are sent together."""
+PATIENCE = 0.3
+"""Seconds until who is patient tries again."""
 STALLED = 25.0
 """Seconds without any change after which no further verdict is expected."""
 
@@ -75,9 +78,18 @@ def begin(folder: Path, file: Path, *, fresh: bool) -> tuple[Run, str]:
 
 
 async def play(
-    stack: Stack, run: Run, lines: Sequence[Line], *, rate: float, progress: Callable[[int, int, World], None]
+    stack: Stack,
+    run: Run,
+    lines: Sequence[Line],
+    *,
+    rate: float,
+    progress: Callable[[int, int, World], None],
+    patient: bool = False,
 ) -> World:
-    """Send what is not sent, wait until every line has its verdict, and return what the stores say in the end."""
+    """Send what is not sent, wait until every line has its verdict, and return what the stores say in the end.
+
+    `patient` goes on where a process of the stack is gone: somebody kills it on purpose, and will start it again.
+    """
     async with stack.cosmos() as cosmos, stack.bus() as bus:
         reference = cosmos.get_database_client(DATABASE).get_container_client(REFERENCE.name)
         for text in CATALOGUE.read_text().splitlines():
@@ -86,11 +98,18 @@ async def play(
         stores = Stores(bus, cosmos)
         containers = tuple({c.name: c for p in PATTERNS for c in p.keeps if c.expires}.values())
         subscriptions = tuple(s for p in PATTERNS for s in p.listens)
-        sending = asyncio.create_task(_send(stack, run, lines, rate))
+        sending = asyncio.create_task(_send(stack, run, lines, rate, patient=patient))
         last, changed = (-1, -1), time.monotonic()
         while True:
-            stack.processes.check()
-            world = await stores.look(containers, subscriptions, run.refused)
+            if not patient:
+                stack.processes.check()
+            try:
+                world = await stores.look(containers, subscriptions, run.refused)
+            except AzureError:
+                if not patient:
+                    raise
+                await asyncio.sleep(PATIENCE)
+                continue
             done = sum(1 for found in world.verdicts(lines).values() if found)
             progress(len(run.sent) + len(run.refused), done, world)
             if sending.done():
@@ -104,9 +123,19 @@ async def play(
             await asyncio.sleep(0.25)
 
 
-async def _send(stack: Stack, run: Run, lines: Sequence[Line], rate: float) -> None:
+async def _send(stack: Stack, run: Run, lines: Sequence[Line], rate: float, *, patient: bool) -> None:
+    """Send what is not sent, again where the broker went away meanwhile."""
+    while waiting := [line for line in lines if line.number not in run.sent and line.number not in run.refused]:
+        try:
+            await _send_in_order(stack, run, waiting, rate)
+        except AzureError:
+            if not patient:
+                raise
+            await asyncio.sleep(PATIENCE)
+
+
+async def _send_in_order(stack: Stack, run: Run, waiting: Sequence[Line], rate: float) -> None:
     """Send the lines in order, so many a second, as a business would."""
-    waiting = [line for line in lines if line.number not in run.sent and line.number not in run.refused]
     async with stack.bus() as bus, bus.get_topic_sender(DATA_CHANGES.name) as sender:
         for start in range(0, len(waiting), AT_ONCE):
             began = time.monotonic()

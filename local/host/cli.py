@@ -42,15 +42,22 @@ def serve(
     try:
         os.environ.update(load_settings(settings or [], secrets))
         traces = os.environ.get("LOCAL_TRACES")
+        _make_folder(state)
         with telemetry(Path(traces) if traces else None, ",".join(folder.resolve().name for folder in apps)):
             loaded = tuple(load_app(folder, os.environ) for folder in apps)
-            if state:
-                state.mkdir(parents=True, exist_ok=True)
             shown = read_flat_json(keys) if keys else {}
             asyncio.run(_until_signal(Host(loaded, os.environ, timedelta(seconds=grace), state, port, shown)))
     except HostError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+def _make_folder(folder: Path | None) -> None:
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"{folder} is no folder and cannot be made one: {error.strerror}") from None
 
 
 async def _until_signal(host: Host) -> None:

@@ -20,7 +20,6 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.functions.cosmosdb import CosmosDBTriggerConverter
 from azure.functions.meta import Datum
-from azure.identity.aio import DefaultAzureCredential
 
 from local.host.apps import HostedFunction
 from local.host.errors import HostError
@@ -213,6 +212,8 @@ class _Reader:
 
 def _client(connection: Connection) -> CosmosClient:
     if connection.connection_string is None:
+        from azure.identity.aio import DefaultAzureCredential
+
         return CosmosClient(str(connection.address), DefaultAzureCredential())
     try:
         return CosmosClient.from_connection_string(connection.connection_string)

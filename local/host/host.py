@@ -8,10 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from local.host.apps import HostedApp, HostedFunction
-from local.host.cosmos import CosmosListener
 from local.host.deliveries import Deliveries
 from local.host.errors import HostError, all_of
-from local.host.http import Endpoint, HttpListener
+from local.host.host_json import HttpLimits
 from local.host.invoke import Invoker
 from local.host.listeners import Listener, Signals
 from local.host.service_bus import ServiceBusListener
@@ -70,18 +69,23 @@ class Host:
         Raises:
             HostError: naming every connection that no setting gives.
         """
-        listeners, problems, endpoints = list[Listener](), list[str](), list[Endpoint]()
+        listeners, problems = list[Listener](), list[str]()
+        http = list[tuple[HostedFunction, HttpTrigger, HttpLimits]]()
         for app in self.apps:
             for function in app.functions:
                 if isinstance(function.trigger, HttpTrigger):
-                    endpoints.append(Endpoint(function, function.trigger, app.limits.extensions.http))
+                    http.append((function, function.trigger, app.limits.extensions.http))
                     continue
                 try:
                     listeners.append(self._listener(app, function, function.trigger, invoke))
                 except HostError as error:
                     problems.append(str(error))
         all_of(problems)
-        return [*listeners, HttpListener(endpoints, invoke, self.port, self.keys)] if endpoints else listeners
+        if http:
+            from local.host.http import Endpoint, HttpListener
+
+            listeners.append(HttpListener([Endpoint(*each) for each in http], invoke, self.port, self.keys))
+        return listeners
 
     def _listener(self, app: HostedApp, function: HostedFunction, trigger: PulledTrigger, invoke: Invoker) -> Listener:
         where = str(function)
@@ -101,6 +105,8 @@ class Host:
                 kind = SessionListener if trigger.is_sessions_enabled else ServiceBusListener
                 return kind(trigger, namespace, limits, deliveries)
             case CosmosTrigger():
+                from local.host.cosmos import CosmosListener
+
                 data = connection(trigger.connection, self.settings, address="accountEndpoint", where=where)
                 name = trigger.lease_connection or trigger.connection
                 leases = connection(name, self.settings, address="accountEndpoint", where=where)

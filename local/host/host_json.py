@@ -84,6 +84,13 @@ class Extensions(BaseModel):
     http: HttpLimits = HttpLimits()
 
 
+class Concurrency(_Section):
+    """`concurrency`: this host keeps the limits it is given and does not find its own."""
+
+    dynamic_concurrency_enabled: Literal[False] = False
+    snapshot_persistence_enabled: bool = True
+
+
 class HostJson(_Section):
     """One app's host.json. The default timeout is that of Flex Consumption: 30 minutes."""
 
@@ -93,7 +100,7 @@ class HostJson(_Section):
     extension_bundle: dict[str, Any] = {}
     logging: dict[str, Any] = {}
     telemetry_mode: str = ""
-    concurrency: dict[str, Any] = {}
+    concurrency: Concurrency = Concurrency()
     custom_handler: None = None
     health_monitor: dict[str, Any] = {}
     singleton: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from typing import Any, cast
 import uvicorn
 from azure.functions.http import HttpRequestConverter, HttpResponseConverter
 from azure.functions.meta import Datum
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -85,7 +85,15 @@ class HttpListener:
 
     async def listen(self, signals: Signals) -> None:
         """See `Listener`."""
-        config = uvicorn.Config(self._answer, log_config=None, access_log=False, lifespan="off", server_header=False)
+        config = uvicorn.Config(
+            self._answer,
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+        )
         server = _Server(config, signals.ready)
         serving = asyncio.create_task(server.serve(sockets=[self._socket]))
         try:
@@ -99,8 +107,9 @@ class HttpListener:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await self._response(request)
-        await response(scope, receive, send)
+        with contextlib.suppress(ClientDisconnect):
+            response = await self._response(request)
+            await response(scope, receive, send)
 
     async def _response(self, request: Request) -> Response:
         path = cast("bytes", request.scope["raw_path"]).decode("ascii", "replace")

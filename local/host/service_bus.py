@@ -10,7 +10,6 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 from azure.servicebus.exceptions import (
@@ -61,6 +60,8 @@ def client_of(connection: Connection, **options: Any) -> ServiceBusClient:
     """
     options = {"retry_total": 1, **options}
     if connection.connection_string is None:
+        from azure.identity.aio import DefaultAzureCredential
+
         return ServiceBusClient(str(connection.address), DefaultAzureCredential(), **options)
     try:
         return ServiceBusClient.from_connection_string(connection.connection_string, **options)

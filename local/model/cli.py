@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 from json import JSONDecodeError, loads
 from pathlib import Path
 from secrets import token_urlsafe
@@ -51,8 +52,9 @@ def serve(
 
 async def _until_stopped(stand_in: ModelStandIn) -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this coroutine instead
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with stand_in:
         print(f"model stand-in: {stand_in.base_url} (as Azure: {stand_in.azure_base_url})", flush=True)
         print(f"key: {stand_in.key}", flush=True)

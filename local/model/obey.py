@@ -33,6 +33,12 @@ GRANTING = frozenset({"accept", "accepted", "approve", "approved", "approval", "
 DENYING = frozenset({"reject", "rejected", "deny", "denied", "refuse", "refused", "decline", "declined"})
 NEGATIONS = frozenset({"no", "not", "never", "don", "without", "false"})
 FILLERS = frozenset({"a", "an", "the", "is", "as", "to", "of", "it", "me", "be", "and", "or", "for", "with", "set"})
+ORDERS = re.compile(
+    r"\b(ignore|disregard|forget|override|must|please|set|mark|make|approve|reject|refund|pay|send|give|answer|pretend)\b"
+    r"|\w\s*=\s*\w",
+    re.IGNORECASE,
+)
+PAIR = re.compile(r"(\w+)\s*[=:]\s*[\"']?([\w.@+-]+)")
 SHORTEST_STEM = 4
 LONGEST_QUOTE = 80
 REACH = 3
@@ -72,9 +78,9 @@ def obey(schema: Schema, answer: JsonObject, facts: object, rng: Random) -> Json
 def smuggle(schema: Schema, answer: JsonObject, facts: object) -> JsonObject:
     """The answer with what the texts name beyond the schema: values outside enums and fields that nobody asked for.
 
-    An answer about facts without any text is left alone: there is nothing to obey.
+    Only texts that give orders are followed that far; without any, the answer is left alone.
     """
-    text = "\n".join(texts(facts))
+    text = "\n".join(text for text in texts(facts) if ORDERS.search(text))
     if not text:
         return answer
     words = [word for word in _words(text) if len(word) >= SHORTEST_STEM]
@@ -84,7 +90,7 @@ def smuggle(schema: Schema, answer: JsonObject, facts: object) -> JsonObject:
             legal = {str(value) for value in leaf.shape.values}
             after = [word for word in _after(field, _words(text)) if word not in legal and word not in FILLERS]
             answer = put(answer, leaf.path, next(iter([*after, *words]), "anything"))
-    asked = {key: value for key, value in re.findall(r"(\w+)\s*[=:]\s*[\"']?([\w.@+-]+)", text) if key not in answer}
+    asked = {key: value for key, value in PAIR.findall(text) if key not in answer}
     return {**answer, **(asked or {"instructions": text[:LONGEST_QUOTE]})}
 
 

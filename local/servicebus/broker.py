@@ -76,7 +76,7 @@ class Broker:
                 wrong = f"{name} has {len(value)} characters; at most {ID_LENGTH} are allowed"
                 return AmqpError("com.microsoft:argument-error", wrong)
         if isinstance(entity, QueueEntity) and entity.main.sessions and not message.session_id:
-            wrong = f"The SessionId was not set on a message, and it cannot be sent to '{entity.path}', which needs sessions"
+            wrong = f"The SessionId was not set on a message: '{entity.path}' needs sessions and cannot take it"
             return AmqpError("amqp:not-allowed", wrong)
         return None
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local.servicebus.auth import TokenError, verify
 from local.servicebus.performatives import text
+from local.servicebus.requests import Answer
 
 if TYPE_CHECKING:
     from local.servicebus.connection import Connection
@@ -14,7 +15,7 @@ BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 
 
-def put_token(connection: "Connection", properties: dict[str, Any], value: Any) -> tuple[dict[str, Any], Any]:
+def put_token(connection: "Connection", properties: dict[str, Any], value: Any) -> Answer:
     """The handler of `$cbs`; status names have hyphens here, unlike on `$management`."""
     if text(properties.get("operation")) != "put-token" or not isinstance(value, bytes):
         return _status(BAD_REQUEST, "$cbs knows the operation put-token with the token as its body")
@@ -26,5 +27,5 @@ def put_token(connection: "Connection", properties: dict[str, Any], value: Any) 
     return _status(ACCEPTED, "Accepted")
 
 
-def _status(code: int, description: str) -> tuple[dict[str, Any], Any]:
+def _status(code: int, description: str) -> Answer:
     return {"status-code": code, "status-description": description}, None

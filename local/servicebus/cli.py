@@ -22,7 +22,9 @@ DEFAULT_PORT = 5672
 
 def serve(
     config: Annotated[Path, typer.Option(help="Queues and topics, in the format of Microsoft's emulator.")],
-    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(help="TCP port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = DEFAULT_PORT,
     state: Annotated[
         Path | None, typer.Option(help="Directory for what must survive a restart; without it nothing does.")
     ] = None,

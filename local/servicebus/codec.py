@@ -1,17 +1,18 @@
 """bytes -> azure.servicebus._pyamqp -> typed performatives and values, and back
 
 The only module that imports the AMQP 1.0 codec which azure-servicebus carries in pure Python. That codec is private
-to the SDK, so its version is pinned here and `tests/local/servicebus/test_codec.py` holds everything used of it.
+to the SDK, so its version is pinned here, and `test_servicebus_codec.py` holds everything that is used of it.
 """
 
 import struct
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, cast
 
 from azure.servicebus import __version__ as sdk_version
+from azure.servicebus._pyamqp import _decode as decoding
 from azure.servicebus._pyamqp import endpoints, error, outcomes, performatives
-from azure.servicebus._pyamqp._decode import _DECODE_BY_CONSTRUCTOR, decode_frame, decode_payload
+from azure.servicebus._pyamqp._decode import decode_frame, decode_payload
 from azure.servicebus._pyamqp._encode import encode_frame, encode_payload, encode_value
 from azure.servicebus._pyamqp.message import Message, Properties
 
@@ -34,7 +35,7 @@ SUPPORTED: Final = "7.15"
 if not sdk_version.startswith(f"{SUPPORTED}."):
     raise ImportError(
         f"local/servicebus was built on the codec inside azure-servicebus {SUPPORTED}; {sdk_version} is installed. "
-        f"Install azure-servicebus {SUPPORTED}, or run tests/local/servicebus/test_codec.py against the new version, "
+        f"Install azure-servicebus {SUPPORTED}, or run tests/local/servicebus/test_servicebus_codec.py against the new version, "
         "mend codec.py where it fails and raise SUPPORTED."
     )
 
@@ -66,6 +67,12 @@ _OUTGOING: Final[dict[type[Any], Any]] = {
     End: performatives.EndFrame,
     Close: performatives.CloseFrame,
 }
+# The table of decoders by constructor has no public name.
+_DECODERS: Final = cast(
+    "Sequence[Callable[[memoryview], tuple[memoryview, Any]]]", vars(decoding)["_DECODE_BY_CONSTRUCTOR"]
+)
+_TEXT: Final = (0xA1, 0xB1, 0xA3, 0xB3)  # constructors of string and symbol
+_TIMESTAMP: Final = 0x83
 # What the codec lets slip on bytes that are no AMQP; ArithmeticError covers its decimals.
 _GARBAGE: Final = (ArithmeticError, IndexError, KeyError, TypeError, ValueError, RecursionError, struct.error)
 
@@ -172,17 +179,14 @@ def decode_any(raw: bytes | memoryview) -> Any:
     """
     view = memoryview(raw)
     try:
-        _, value = _DECODE_BY_CONSTRUCTOR[view[0]](view[1:])
-        if view[0] in (0xA1, 0xB1, 0xA3, 0xB3):
+        _, value = _DECODERS[view[0]](view[1:])
+        if view[0] in _TEXT:
             return value.decode()
         if view[0] == _TIMESTAMP:
             return datetime.fromtimestamp(value / 1000, UTC)
     except (*_GARBAGE, OSError) as wrong:
         raise CodecError(f"malformed value: {type(wrong).__name__}: {wrong}") from wrong
     return value
-
-
-_TIMESTAMP: Final = 0x83
 
 
 # Requests and responses on $cbs and $management: small messages that the codec may decode whole
@@ -204,7 +208,7 @@ def decode_request(payload: bytes) -> tuple[Any, dict[str, Any], Any]:
         raise CodecError(f"malformed request: {type(wrong).__name__}: {wrong}") from wrong
 
 
-def encode_response(correlation_id: Any, properties: dict[str, Any], value: Any) -> bytes:
+def encode_response(correlation_id: Any, properties: dict[str | bytes, Any], value: Any) -> bytes:
     output = bytearray()
     reply = Properties(correlation_id=correlation_id)
     encode_payload(output, Message(properties=reply, application_properties=properties, value=value))
@@ -214,11 +218,8 @@ def encode_response(correlation_id: Any, properties: dict[str, Any], value: Any)
 def _plain(value: Any) -> Any:
     """Keys as text; values stay as decoded, text among them as bytes."""
     if isinstance(value, dict):
-        return {k.decode() if isinstance(k, bytes) else k: _plain(v) for k, v in value.items()}
+        entries = cast("dict[Any, Any]", value).items()
+        return {key.decode() if isinstance(key, bytes) else key: _plain(item) for key, item in entries}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("list[Any]", value)]
     return value
-
-
-def as_uuid(value: Any) -> UUID | None:
-    return value if isinstance(value, UUID) else None

@@ -5,7 +5,7 @@ Durations shorter than Azure's minimum are taken, because tests need them; `hurr
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -41,6 +41,15 @@ def _iso(value: Any) -> Any:
         raise ValueError("must be an ISO 8601 duration such as PT30S, PT1M or P14D") from None
 
 
+def _within(longest: timedelta) -> Callable[[timedelta], timedelta]:
+    def check(duration: timedelta) -> timedelta:
+        if not timedelta(0) < duration <= longest:
+            raise ValueError(f"more than 0 s and at most {longest.total_seconds():.0f} s")
+        return duration
+
+    return check
+
+
 def _named(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", name):
         raise ValueError("may have letters, digits, '.', '-', '_' and '/', and starts and ends with a letter or digit")
@@ -55,9 +64,9 @@ def _part(name: str) -> str:
 
 EntityName = Annotated[str, Field(max_length=260), AfterValidator(_named)]
 PartName = Annotated[str, Field(max_length=50), AfterValidator(_part)]
-LockDuration = Annotated[timedelta, BeforeValidator(_iso), Field(gt=timedelta(0), le=timedelta(minutes=5))]
-Window = Annotated[timedelta, BeforeValidator(_iso), Field(gt=timedelta(0), le=timedelta(days=7))]
-TimeToLive = Annotated[timedelta, BeforeValidator(_iso), Field(gt=timedelta(0))]
+LockDuration = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_within(timedelta(minutes=5)))]
+Window = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_within(timedelta(days=7)))]
+TimeToLive = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_within(timedelta(days=10675200)))]
 Scalar = str | bool | int | float
 
 
@@ -296,4 +305,5 @@ def hurried(config: Config) -> Iterator[str]:
         for name, least in shortest.items():
             found: timedelta | None = getattr(properties, name, None)
             if found is not None and found < least:
-                yield f"{where}: {to_pascal(name)} {found.total_seconds():g} s is below Azure's {least.total_seconds():g} s"
+                seconds, limit = found.total_seconds(), least.total_seconds()
+                yield f"{where}: {to_pascal(name)} {seconds:g} s is below Azure's {limit:g} s"

@@ -83,6 +83,8 @@ def _names_at(location: tuple[str | int, ...]) -> list[str]:
     for part in location:
         fields = {field.alias: field.annotation for field in model.model_fields.values()}
         annotation = fields.get(str(part))
-        inner = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, Model)]
+        inner = [
+            kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, Model)
+        ]
         model = inner[0] if inner else model
     return [str(field.alias) for field in model.model_fields.values()]

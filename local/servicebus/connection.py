@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self.broker.peers.append(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it was lost
         self.broker.peers.remove(self)
         if self._heartbeat:
             self._heartbeat.cancel()

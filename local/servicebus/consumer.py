@@ -60,7 +60,8 @@ class ConsumerLink(SendingLink):
             self._await_session()
 
     def _await_session(self) -> None:
-        wait = (self.frame.properties or {}).get(SESSION_TIMEOUT) or ACCEPT_TIMEOUT
+        properties: dict[bytes, Any] = self.frame.properties or {}
+        wait: int = properties.get(SESSION_TIMEOUT) or ACCEPT_TIMEOUT
         self._timeout = asyncio.get_running_loop().call_later(wait / 1000, self._no_session, wait)
         self._node.waiters.append(self)
         self.connection.broker.stir(self._node)
@@ -74,7 +75,9 @@ class ConsumerLink(SendingLink):
 
     def _no_session(self, waited: int) -> None:
         self._stop_waiting()
-        self.refuse(AmqpError("com.microsoft:timeout", f"no session of '{self._node.path}' had messages for {waited} ms"))
+        self.refuse(
+            AmqpError("com.microsoft:timeout", f"no session of '{self._node.path}' had messages for {waited} ms")
+        )
         self.connection.broker.settle_soon()
 
     def _stop_waiting(self) -> None:
@@ -166,8 +169,6 @@ class ConsumerLink(SendingLink):
 
 def _reason(error: Any) -> tuple[str | None, str | None]:
     """Reason and description out of a rejected outcome, whose error is condition, description, info."""
-    match error:
-        case [[_, _, dict(info), *_], *_]:
-            return text(info.get(b"DeadLetterReason")), text(info.get(b"DeadLetterErrorDescription"))
-        case _:
-            return None, None
+    fields: list[Any] = error[0] if error and error[0] else []
+    info: dict[bytes, Any] = fields[2] if len(fields) > 2 and fields[2] else {}  # noqa: PLR2004
+    return text(info.get(b"DeadLetterReason")), text(info.get(b"DeadLetterErrorDescription"))

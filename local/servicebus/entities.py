@@ -146,7 +146,9 @@ def _nodes(path: str, properties: QueueProperties | SubscriptionProperties) -> t
     dead = Rules(lock=rules.lock, max_delivery_count=None, expires=False)
     return (
         Node(path, Queue(rules, sequence), sessions, properties.forward_to),
-        Node(f"{path}/$DeadLetterQueue", Queue(dead, sequence), forward_to=properties.forward_dead_lettered_messages_to),
+        Node(
+            f"{path}/$DeadLetterQueue", Queue(dead, sequence), forward_to=properties.forward_dead_lettered_messages_to
+        ),
         Node(f"{path}/$Transfer/$DeadLetterQueue", Queue(dead, sequence)),
     )
 

@@ -4,14 +4,14 @@ A subscription without rules takes everything (Azure's `$Default`). Several matc
 none of them has an action: https://learn.microsoft.com/azure/service-bus-messaging/topic-filters
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from local.servicebus.config import CorrelationFilter, Rule
 from local.servicebus.message import Message
-from local.servicebus.sql import compile_filter
+from local.servicebus.sql import Facts, compile_filter
 
 Predicate = Callable[[Message], bool]
 
@@ -27,19 +27,10 @@ _SYSTEM: Final = {
 }
 
 
-class Facts:
+def facts(message: Message) -> Facts:
     """A message as a SQL filter sees it."""
-
-    def __init__(self, message: Message) -> None:
-        self._message = message
-
-    @cached_property
-    def system(self) -> Mapping[str, Any]:
-        return {name: _text(self._message.property(theirs)) for name, theirs in _SYSTEM.items()}
-
-    @cached_property
-    def user(self) -> Mapping[str, Any]:
-        return {name.lower(): value for name, value in self._message.application_properties.items()}
+    system = {name: _text(message.property(theirs)) for name, theirs in _SYSTEM.items()}
+    return Facts(system, {name.lower(): value for name, value in message.application_properties.items()})
 
 
 def any_of(rules: Sequence[Rule]) -> Predicate:
@@ -53,7 +44,7 @@ def any_of(rules: Sequence[Rule]) -> Predicate:
 def _predicate(rule: Rule) -> Predicate:
     if rule.properties.sql_filter:
         matches = compile_filter(rule.properties.sql_filter.sql_expression)
-        return lambda message: matches(Facts(message))
+        return lambda message: matches(facts(message))
     return partial(correlates, rule.properties.correlation_filter or CorrelationFilter())
 
 

@@ -6,7 +6,7 @@ those of https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amq
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID, uuid4
 
 from local.servicebus.addresses import SubQueue
@@ -18,7 +18,7 @@ from local.servicebus.entities import Entity, Node, QueueEntity
 from local.servicebus.message import parse
 from local.servicebus.performatives import text
 from local.servicebus.queues import LockLostError, MessageNotFoundError, State
-from local.servicebus.requests import Handler
+from local.servicebus.requests import Answer, Handler
 from local.servicebus.sessions import SessionLockLostError, Sessions
 
 if TYPE_CHECKING:
@@ -40,22 +40,14 @@ class OperationError(Exception):
 
 
 def manager(entity: Entity, sub_queue: SubQueue) -> Handler:
-    """The handler of an entity's management node; rights are checked by request, as the SDK attaches before its token."""
+    """The handler of an entity's management node."""
     node = entity.node(sub_queue) if isinstance(entity, QueueEntity) else entity.main
 
-    def handle(connection: "Connection", properties: dict[str, Any], value: Any) -> tuple[dict[str, Any], Any]:
+    def handle(connection: "Connection", properties: dict[str, Any], value: Any) -> Answer:
+        name = (text(properties.get("operation")) or "").removeprefix(PREFIX)
+        body = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         try:
-            name = (text(properties.get("operation")) or "").removeprefix(PREFIX)
-            right, operation = _OPERATIONS.get(name, (None, None))
-            if right is None or operation is None:
-                known = ", ".join(_OPERATIONS)
-                raise OperationError(501, "amqp:not-implemented", f"'{name}' is not one of {known}")
-            if wrong := connection.refusal(right, entity.path):
-                raise OperationError(401, "amqp:unauthorized-access", wrong)
-            connection.broker.stir(node)
-            request = Request(connection, entity, node, value if isinstance(value, dict) else {})
-            body = operation(request)
-            return {"statusCode": OK if body is not None else NO_CONTENT, "statusDescription": "OK"}, body
+            answer = _perform(name, Request(connection, entity, node, body))
         except OperationError as wrong:
             return _failure(wrong)
         except LockLostError as wrong:
@@ -66,11 +58,24 @@ def manager(entity: Entity, sub_queue: SubQueue) -> Handler:
             return _failure(OperationError(404, f"{PREFIX}message-not-found", str(wrong)))
         except (CodecError, UnicodeDecodeError) as wrong:
             return _failure(OperationError(400, f"{PREFIX}argument-error", str(wrong)))
+        return {"statusCode": NO_CONTENT if answer is None else OK, "statusDescription": "OK"}, answer
 
     return handle
 
 
-def _failure(wrong: OperationError) -> tuple[dict[str, Any], Any]:
+def _perform(name: str, request: "Request") -> Any:
+    """Rights are checked here and not at the attach: the SDK attaches before its token is there."""
+    if name not in _OPERATIONS:
+        known = ", ".join(_OPERATIONS)
+        raise OperationError(501, "amqp:not-implemented", f"'{name}' is not one of {known}")
+    right, operation = _OPERATIONS[name]
+    if wrong := request.connection.refusal(right, request.entity.path):
+        raise OperationError(401, "amqp:unauthorized-access", wrong)
+    request.broker.stir(request.node)
+    return operation(request)
+
+
+def _failure(wrong: OperationError) -> Answer:
     condition = symbol(wrong.condition)
     return {
         "statusCode": wrong.status,
@@ -147,12 +152,13 @@ def update_disposition(request: Request) -> Any:
     queue, now = request.node.queue, clock()
     reason, why = request.text("deadletter-reason"), request.text("deadletter-description")
     status = request.need("disposition-status", bytes).decode()
-    settle: Callable[[UUID], None] | None = {
+    settlements: dict[str, Callable[[UUID], None]] = {
         "completed": queue.complete,
         "abandoned": lambda token: queue.abandon(token, now),
         "defered": lambda token: queue.defer(token, now),
         "suspended": lambda token: queue.dead_letter(token, reason, why),
-    }.get(status)
+    }
+    settle = settlements.get(status)
     if settle is None or (status == "suspended" and not request.is_main):
         raise OperationError(400, "amqp:not-allowed", f"'{request.node.path}' cannot settle a message as '{status}'")
     tokens = request.list("lock-tokens", UUID)

@@ -23,14 +23,11 @@ ENQUEUE_SEQUENCE: Final = "x-opt-enqueue-sequence-number"
 DEAD_LETTER_SOURCE: Final = "x-opt-deadletter-source"
 
 _FIXED: Final = {0x4: 0, 0x5: 1, 0x6: 2, 0x7: 4, 0x8: 8, 0x9: 16}
-_PROPERTY: Final = {
-    name: place
-    for place, name in enumerate(
-        ("message_id", "user_id", "to", "subject", "reply_to", "correlation_id", "content_type")
-        + ("content_encoding", "absolute_expiry_time", "creation_time", "group_id", "group_sequence")
-        + ("reply_to_group_id",)
-    )
-}
+_NAMES: Final = (
+    *("message_id", "user_id", "to", "subject", "reply_to", "correlation_id", "content_type", "content_encoding"),
+    *("absolute_expiry_time", "creation_time", "group_id", "group_sequence", "reply_to_group_id"),
+)
+_PROPERTY: Final = {name: place for place, name in enumerate(_NAMES)}
 
 
 def skip(payload: memoryview, at: int) -> int:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from local.servicebus.connection import Connection
     from local.servicebus.session import Session
 
-Handler = Callable[["Connection", dict[str, Any], Any], tuple[dict[str, Any], Any]]
+Answer = tuple[dict[str | bytes, Any], Any]
+Handler = Callable[["Connection", dict[str, Any], Any], Answer]
 MAX_REQUEST: Final = 8 << 20  # schedule-message carries many messages at once
 
 

@@ -114,9 +114,7 @@ class Session:
 
     def flow(self, handle: int | None = None, delivery_count: int | None = None, credit: int | None = None) -> None:
         """Tell the session's state and, with a handle, a link's."""
-        self.send(
-            Flow(self._next_incoming_id, WINDOW, self._next_outgoing_id, WINDOW, handle, delivery_count, credit)
-        )
+        self.send(Flow(self._next_incoming_id, WINDOW, self._next_outgoing_id, WINDOW, handle, delivery_count, credit))
 
     # Deliveries
 

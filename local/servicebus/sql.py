@@ -9,7 +9,8 @@ compare. Only True matches.
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from local.servicebus.sql_values import INT64, Comparison, both, calculate, compare, either, like, negate
 
@@ -17,14 +18,12 @@ MAX_LENGTH: Final = 1024  # https://learn.microsoft.com/azure/service-bus-messag
 MAX_DEPTH: Final = 50
 
 
-class Facts(Protocol):
+@dataclass(frozen=True)
+class Facts:
     """What a filter sees of a message. `user` is keyed in lower case: names are case-insensitive."""
 
-    @property
-    def system(self) -> Mapping[str, Any]: ...
-
-    @property
-    def user(self) -> Mapping[str, Any]: ...
+    system: Mapping[str, Any]
+    user: Mapping[str, Any]
 
 
 Evaluate = Callable[[Facts], Any]
@@ -46,7 +45,8 @@ class Token(NamedTuple):
     at: int
 
 
-class Node(NamedTuple):
+@dataclass(frozen=True)
+class Node:
     """`is_predicate` keeps `a = 1` apart from `a`: a value is no condition and a condition no value."""
 
     evaluate: Evaluate
@@ -196,7 +196,7 @@ class _Parser:
         else:
             return left
         inner = node.evaluate
-        return node._replace(evaluate=lambda facts: negate(inner(facts))) if negated else node
+        return Node(lambda facts: negate(inner(facts)), is_predicate=True, at=left.at) if negated else node
 
     def _compared(self, left: Node, operation: Comparison, right: Node) -> Node:
         one, other = left.evaluate, right.evaluate

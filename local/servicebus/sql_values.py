@@ -59,15 +59,15 @@ def like(value: Any, pattern: Any, escape: Any) -> bool | None:
     return re.fullmatch(expression, value, re.DOTALL) is not None
 
 
-def negate(value: bool | None) -> bool | None:
+def negate(value: Any) -> bool | None:
     return None if value is None else not value
 
 
-def both(one: bool | None, other: bool | None) -> bool | None:
+def both(one: Any, other: Any) -> bool | None:
     return False if False in (one, other) else None if None in (one, other) else True
 
 
-def either(one: bool | None, other: bool | None) -> bool | None:
+def either(one: Any, other: Any) -> bool | None:
     return True if True in (one, other) else None if None in (one, other) else False
 
 

@@ -63,7 +63,7 @@ class Store:
                 db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as wrong:
             raise StoreError(
-                f"cannot keep state in {directory}: {wrong}. Is another emulator using it, or is it no directory of ours?"
+                f"cannot keep state in {directory}: {wrong}. Is another emulator using it, or is it not ours?"
             ) from wrong
         if version not in (0, VERSION):
             raise StoreError(f"{directory / FILE} has version {version}, this emulator writes {VERSION}: delete it")

@@ -108,7 +108,7 @@ class Asker:
         if not breaker.allows():
             raise ModelTrouble("breaker-open", f"the {size} model keeps failing", passing=False)
         try:
-            completion = await self._model.complete(question, facts, size, event.type)
+            completion = await self._model.complete(question, facts, size, event)
         except ModelTrouble as trouble:
             if trouble.passing:
                 breaker.failed()

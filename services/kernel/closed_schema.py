@@ -53,6 +53,6 @@ def _require_all(closed: dict[str, Any], path: str) -> dict[str, Any]:
         if "properties" not in closed:
             raise OpenSchemaError(f"{path} is a free-form object: list its fields, or use a list of key and value")
         return closed | {"required": list(closed["properties"]), "additionalProperties": False}
-    if not closed.keys() & {"type", "anyOf", "enum"}:
-        raise OpenSchemaError(f"{path} has no type: the model could answer anything")
+    if not closed.keys() & {"type", "anyOf"}:
+        raise OpenSchemaError(f"{path} has no type, or several: the model could answer anything")
     return closed

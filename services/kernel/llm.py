@@ -22,10 +22,14 @@ from openai.types.chat import ChatCompletion
 from pydantic import ValidationError
 
 from services.kernel import telemetry
+from services.kernel.event import Event, EventData
 from services.kernel.question import Answer, Facts, Question
 from services.kernel.settings import ModelSettings
 
 Size = Literal["small", "large", "economy"]
+
+REQUEST_ID = "X-Client-Request-Id"
+"""OpenAI keeps it beside its own request id, so that a call can be found again by its event."""
 
 A = TypeVar("A", bound=Answer)
 F = TypeVar("F", bound=Facts)
@@ -103,7 +107,7 @@ class LanguageModel:
     def deployment(self, size: Size) -> str:
         return cast("str", getattr(self._settings, size))
 
-    async def complete(self, question: Question[F, A], facts: F, size: Size, event_type: str) -> Completion[A]:
+    async def complete(self, question: Question[F, A], facts: F, size: Size, event: Event[EventData]) -> Completion[A]:
         """Ask once, repair once.
 
         Raises:
@@ -115,7 +119,7 @@ class LanguageModel:
         started = time.monotonic()
         problem = ""
         for _ in range(2):
-            completion = await self._call(question, facts, messages, size, event_type, usage)
+            completion = await self._call(question, facts, messages, size, event, usage)
             text = _text(completion, usage)
             try:
                 answer = answer_type.model_validate_json(text)
@@ -138,14 +142,14 @@ class LanguageModel:
         facts: F,
         messages: list[dict[str, str]],
         size: Size,
-        event_type: str,
+        event: Event[EventData],
         usage: Usage,
     ) -> ChatCompletion:
         deployment = self.deployment(size)
         effort: dict[str, Any] = {"reasoning_effort": self._settings.effort} if self._settings.effort else {}
         async with self._slots[size]:
             with telemetry.model_span(
-                question.name, question.version, deployment, self._settings.provider, event_type
+                question.name, question.version, deployment, self._settings.provider, event.type
             ) as span:
                 started = time.monotonic()
                 try:
@@ -155,6 +159,7 @@ class LanguageModel:
                         messages=messages,
                         response_format=question.response_format(facts),
                         max_completion_tokens=question.max_output_tokens,
+                        extra_headers={REQUEST_ID: event.key},
                         **effort,
                     )
                 except (APIStatusError, APIConnectionError) as error:
@@ -165,7 +170,7 @@ class LanguageModel:
                     usage=usage.add(completion),
                     finish=completion.choices[0].finish_reason if completion.choices else "none",
                     seconds=time.monotonic() - started,
-                    event_type=event_type,
+                    event_type=event.type,
                 )
         return completion
 

@@ -64,6 +64,11 @@ class Service:
         self._in_hand = KeyedLocks()
         self._opened: _Outside | None = None
 
+    @property
+    def event_types(self) -> set[str]:
+        """What this service reacts to."""
+        return set(self._reactions)
+
     async def deliver(self, message: ServiceBusMessage, subscription: Subscription) -> None:
         """Deal with one message: it ends committed, scheduled again or parked; returning completes it.
 

@@ -62,8 +62,8 @@ def test_a_dead_letter_never_expires_and_may_come_again(stack: Graph) -> None:
 
 
 def test_premium_has_units_and_standard_has_none() -> None:
-    premium = evaluate("dev", config_overrides={"messaging:sku": "Premium", "messaging:units": "2"})
-    standard = evaluate("dev", config_overrides={"messaging:sku": "Standard", "messaging:units": "2"})
+    premium = evaluate("dev", patterns=[], config_overrides={"messaging:sku": "Premium", "messaging:units": "2"})
+    standard = evaluate("dev", patterns=[], config_overrides={"messaging:sku": "Standard", "messaging:units": "2"})
 
     assert premium.one("servicebus:Namespace").inputs["sku"] == {"name": "Premium", "tier": "Premium", "capacity": 2}
     assert standard.one("servicebus:Namespace").inputs["sku"] == {"name": "Standard", "tier": "Standard"}

@@ -63,6 +63,17 @@ def test_deployments_are_created_one_after_another(dev: Graph) -> None:
     assert large.urn in economy.depends_on
 
 
+def test_the_documents_account_is_changed_by_one_role_assignment_at_a_time() -> None:
+    graph = evaluate("dev", patterns=[*PATTERNS, SIXTH], config_overrides={"secrets:shop-url": "x"})
+    by_urn = {each.urn: each for each in graph.of_type("cosmosdb:SqlResourceSqlRoleAssignment")}
+
+    def before(urn: str) -> set[str]:
+        direct = by_urn.keys() & set(by_urn[urn].depends_on)
+        return direct.union(*map(before, direct))
+
+    assert sorted(len(before(urn)) for urn in by_urn) == list(range(len(by_urn)))
+
+
 def test_a_sixth_pattern_is_provisioned_with_no_edit_here() -> None:
     overrides = {"secrets:shop-url": "https://shop.example", "functions:alwaysReady": "1"}
 
@@ -89,6 +100,15 @@ def test_a_sixth_pattern_is_provisioned_with_no_edit_here() -> None:
     ]
     scale = graph.one("web:WebApp", "price-watch").inputs["functionAppConfig"]["scaleAndConcurrency"]
     assert scale["alwaysReady"] == [{"name": "function:watch", "instanceCount": 1}]
+
+
+def test_two_patterns_may_need_the_same_secret() -> None:
+    callers = [Topology("one", secrets=("shop-url",)), Topology("other", secrets=("shop-url",))]
+
+    graph = evaluate("dev", patterns=callers, config_overrides={"secrets:shop-url": "https://shop.example"})
+
+    assert [secret.name for secret in graph.of_type("keyvault:Secret")] == ["shop-url"]
+    assert all("Key Vault Secrets User on secrets/shop-url" in roles for roles in summarized(graph)["roles"].values())
 
 
 def test_data_is_kept_where_the_stack_says_so(dev: Graph) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from local.cosmos.documents import loads
-from local.cosmos.errors import CROSS_PARTITION_NOT_SERVABLE, bad_request, explain
+from local.cosmos.errors import bad_request, explain
 from local.cosmos.query.compile import compile_query
 from local.cosmos.query.page import Page, Source, run
 from local.cosmos.query.parse import parse
@@ -93,6 +93,5 @@ def _refuse_across_partitions(plan: Plan) -> None:
     if plan.group or (plan.aggregated and not plan.value):
         raise bad_request(
             "Cross partition query only supports 'VALUE <AggregateFunc>' for aggregates, and no GROUP BY; "
-            "query one partition_key or aggregate in the client.",
-            substatus=CROSS_PARTITION_NOT_SERVABLE,
+            "query one partition_key or aggregate in the client."
         )

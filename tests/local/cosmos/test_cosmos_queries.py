@@ -255,8 +255,8 @@ async def test_a_continuation_is_not_moved_by_what_is_written_meanwhile(containe
 REFUSED: list[tuple[str, str]] = [
     ("SELECT * FROM c JOIN t IN c.tags", "JOIN"),
     ("SELECT * FROM c WHERE EXISTS(SELECT VALUE t FROM t IN c.tags)", "supported are SELECT"),
-    ("SELECT * FROM c WHERE c.n IN (SELECT VALUE 1 FROM c)", "IN without a list"),
-    ("SELECT (SELECT VALUE 1) FROM c", "SUBQUERY"),
+    ("SELECT * FROM c WHERE c.n IN (SELECT c.n FROM c)", "IN without a list"),
+    ("SELECT (SELECT 1) FROM c", "SUBQUERY"),
     ("SELECT udf.twice(c.n) FROM c", "udf"),
     ("SELECT ST_DISTANCE(c.a, c.b) FROM c", "function ST_DISTANCE"),
     ("SELECT c.n ? 1 : 2 FROM c", "Syntax error"),
@@ -265,7 +265,6 @@ REFUSED: list[tuple[str, str]] = [
     ("SELECT * FROM c WHERE c.n = @x", "@x, which is not among the parameters given"),
     ("SELECT * FROM c WHERE c.n =", "Syntax error"),
     ("SELECT *", "no FROM"),
-    ("", "begins with SELECT"),
     ("DROP TABLE items", "begins with SELECT"),
     ("SELECT * FROM c; DELETE FROM c", "more or other than one SELECT"),
     ("SELECT * FROM c UNION ALL SELECT * FROM c", "more or other than one SELECT"),
@@ -291,13 +290,13 @@ REFUSED: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "says"), REFUSED, ids=[text or "nothing" for text, _ in REFUSED])
+@pytest.mark.parametrize(("text", "says"), REFUSED, ids=[text for text, _ in REFUSED])
 async def test_what_is_outside_the_subset_is_refused_by_name(filled: ContainerProxy, text: str, says: str) -> None:
     with pytest.raises(CosmosHttpResponseError) as caught:
         await run(filled, text, partition_key="a")
 
     assert caught.value.status_code == 400
-    assert says in caught.value.http_error_message or says in str(caught.value)
+    assert says in str(caught.value)
 
 
 async def test_a_thousand_alternatives_are_not_too_many(filled: ContainerProxy) -> None:

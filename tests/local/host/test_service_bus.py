@@ -1,8 +1,11 @@
 import asyncio
+import itertools
 import os
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import azure.functions as func
 import pytest
@@ -46,10 +49,9 @@ async def test_a_function_sees_what_it_would_see_in_azure() -> None:
     )
 
     # when
-    async with ServiceBusEmulator(queue()) as bus:
-        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
-            await send(bus, sent)
-            await until(lambda: bool(seen))
+    async with ServiceBusEmulator(queue()) as bus, hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
+        await send(bus, sent)
+        await until(lambda: bool(seen))
 
     # then
     message, context = seen[0], contexts[0]
@@ -132,7 +134,9 @@ async def test_a_message_whose_function_raises_is_delivered_again_and_dead_lette
     assert [message.message_id for message in dead] == ["poison"]
     assert dead[0].dead_letter_reason == "MaxDeliveryCountExceeded"
     failures = [record for record in caplog.records if "failed" in record.getMessage()]
-    assert failures[0].getMessage() == "shop: on_order failed on message poison, delivery 1: ValueError: no such customer"
+    assert (
+        failures[0].getMessage() == "shop: on_order failed on message poison, delivery 1: ValueError: no such customer"
+    )
     assert not failures[0].exc_info
 
 
@@ -147,11 +151,13 @@ async def test_a_call_that_outlasts_the_lock_keeps_its_message() -> None:
         done.set()
 
     # when
-    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
-        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
-            await send(bus, "x")
-            await asyncio.wait_for(done.wait(), 5)
-            await asyncio.sleep(0.3)
+    async with (
+        ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus,
+        hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)),
+    ):
+        await send(bus, "x")
+        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.sleep(0.3)
 
     # then
     assert counts == [1]
@@ -168,10 +174,12 @@ async def test_a_lock_is_not_renewed_for_longer_than_host_json_allows(caplog: py
 
     # when
     limits = host_json(maxAutoLockRenewalDuration="00:00:00")
-    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
-        async with hosting(app_on_queue(on_order, limits, bus), settings_of(bus)):
-            await send(bus, "x")
-            await until(lambda: len(counts) == 2)
+    async with (
+        ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus,
+        hosting(app_on_queue(on_order, limits, bus), settings_of(bus)),
+    ):
+        await send(bus, "x")
+        await until(lambda: len(counts) == 2)
 
     # then
     assert counts == [1, 2]
@@ -192,10 +200,12 @@ async def test_a_call_that_outlasts_function_timeout_is_cancelled_and_its_messag
                 raise
 
     # when
-    async with ServiceBusEmulator(queue()) as bus:
-        async with hosting(app_on_queue(on_order, host_json(timeout="00:00:01"), bus), settings_of(bus)):
-            await send(bus, "x")
-            await until(lambda: len(counts) == 2)
+    async with (
+        ServiceBusEmulator(queue()) as bus,
+        hosting(app_on_queue(on_order, host_json(timeout="00:00:01"), bus), settings_of(bus)),
+    ):
+        await send(bus, "x")
+        await until(lambda: len(counts) == 2)
 
     # then
     assert counts == [1, 2]
@@ -212,10 +222,9 @@ async def test_a_timeout_of_the_functions_own_is_a_failure_like_any_other(caplog
             raise TimeoutError("the model is slow")
 
     # when
-    async with ServiceBusEmulator(queue()) as bus:
-        async with hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
-            await send(bus, "x")
-            await until(lambda: len(counts) == 2)
+    async with ServiceBusEmulator(queue()) as bus, hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
+        await send(bus, "x")
+        await until(lambda: len(counts) == 2)
 
     # then
     assert "TimeoutError: the model is slow" in caplog.text
@@ -229,10 +238,12 @@ async def test_without_auto_complete_a_message_comes_again_when_its_lock_expires
         counts.append(message.delivery_count)
 
     # when
-    async with ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus:
-        async with hosting(app_on_queue(on_order, host_json(autoCompleteMessages=False), bus), settings_of(bus)):
-            await send(bus, "x")
-            await until(lambda: len(counts) == 2)
+    async with (
+        ServiceBusEmulator(queue(lock_duration=timedelta(seconds=1))) as bus,
+        hosting(app_on_queue(on_order, host_json(autoCompleteMessages=False), bus), settings_of(bus)),
+    ):
+        await send(bus, "x")
+        await until(lambda: len(counts) == 2)
 
     # then
     assert counts == [1, 2]
@@ -259,7 +270,7 @@ async def test_cardinality_many_brings_lists_up_to_the_batch_size_one_call_at_a_
 
     # then
     assert [len(batch) for batch in batches] == [4, 4, 2]
-    assert sorted(sum(batches, []), key=int) == [str(number) for number in range(10)]
+    assert sorted(itertools.chain(*batches), key=int) == [str(number) for number in range(10)]
 
 
 async def test_a_batch_whose_function_raises_comes_again_as_a_whole() -> None:
@@ -285,7 +296,7 @@ async def test_two_hosts_share_a_subscription_and_each_message_is_handled_once()
     # given
     seen: dict[str, list[str]] = {"left": [], "right": []}
 
-    def handler(name: str):
+    def handler(name: str) -> Callable[..., Any]:
         async def on_order(message: func.ServiceBusMessage) -> None:
             seen[name].append(message.message_id)
             await asyncio.sleep(0.02)
@@ -374,7 +385,11 @@ async def test_the_host_goes_on_when_the_namespace_comes_back(tmp_path: Path) ->
     ("entity", "connection", "says"),
     [
         ("other", None, "shop: on_order <- other (16 at a time): MessagingEntityNotFoundError"),
-        ("orders", "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true;", "on_order"),
+        (
+            "orders",
+            "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true;",
+            "on_order",
+        ),
         ("orders", "nonsense", "setting ServiceBus is not a Service Bus connection string"),
     ],
 )

@@ -16,7 +16,7 @@ from local.model.shapes import Schema
 from tests.local.model.worlds import closed, conforms, strict_schemas
 
 quick = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 seeds = st.integers(0, 1000)
 

@@ -196,6 +196,7 @@ async def test_the_sdk_reports_a_wrong_key_as_such(stand_in: ModelStandIn) -> No
     [
         ({"messages": []}, "messages", "at least 1 item"),
         ({"messages": [{"role": "robot", "content": "hi"}]}, "messages[0].role", "'system', 'developer', 'user'"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "valid string (got 5)"),
         ({"model": ""}, "model", "at least 1 character"),
         ({"model": 7}, "model", "valid string (got 7)"),
         ({"max_completion_tokens": 0}, "max_completion_tokens", "greater than or equal to 1 (got 0)"),

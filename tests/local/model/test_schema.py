@@ -147,7 +147,7 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_json, st.sampled_from(["type", "properties", "required", "additionalProperties", "$defs"]))
 def test_no_json_makes_the_reader_stumble(odd: Any, keyword: str) -> None:
     reading = outcome({**closed({"a": STRING}), keyword: odd})
@@ -155,7 +155,7 @@ def test_no_json_makes_the_reader_stumble(odd: Any, keyword: str) -> None:
     assert isinstance(reading, Schema) or reading.endswith(".")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(strict_schemas())
 def test_reading_a_strict_schema_ends_in_shapes_or_in_a_reason(raw: dict[str, Any]) -> None:
     reading = outcome(raw)

@@ -17,9 +17,13 @@ from tests.local.model.worlds import QUESTION, SOBER, messages, response_format,
 ROOT = Path(__file__).parents[3]
 
 
+def body(number: int, name: str = QUESTION) -> bytes:
+    request = {"model": "small", "messages": messages({"n": number}), "response_format": response_format(name=name)}
+    return json.dumps(request).encode()
+
+
 def asked(number: int, name: str = QUESTION) -> Ask:
-    body = {"model": "small", "messages": messages({"n": number}), "response_format": response_format(name=name)}
-    return read_ask(json.dumps(body).encode(), lambda _: "gpt-5.4-mini-2026-03-17")
+    return read_ask(body(number, name), lambda _: "gpt-5.4-mini-2026-03-17")
 
 
 def answers(numbers: list[int], seed: int = 0, differs: float = 0.15) -> dict[int, str]:
@@ -55,19 +59,31 @@ def test_the_share_can_be_nothing_or_all(differs: float, others: int) -> None:
     assert sum(json.loads(text) != SOBER for text in said.values()) == others
 
 
-def test_another_process_gives_the_same_answers() -> None:
-    program = "from tests.local.model.test_stability import *; print(json.dumps(answers(list(range(100)))))"
+ELSEWHERE = f"""
+import json, sys
+from local.model.answering import Answerer
+from local.model.knobs import Board, Knobs
+from local.model.request import read_ask
+from local.model.script import Scripts
 
+answerer = Answerer({{{QUESTION!r}: lambda facts: {SOBER!r}}}, Board(Knobs()), Scripts())
+for line in sys.stdin:
+    print(answerer.say(read_ask(line.encode(), lambda name: name)).content)
+"""
+
+
+def test_another_process_gives_the_same_answers() -> None:
     elsewhere = subprocess.run(  # noqa: S603  # our own module
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", ELSEWHERE],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": "5"},
+        input="\n".join(body(number).decode() for number in range(100)),
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert json.loads(elsewhere.stdout) == {str(number): text for number, text in answers(list(range(100))).items()}
+    assert elsewhere.stdout.splitlines() == list(answers(list(range(100))).values())
 
 
 def test_an_unknown_question_is_stable_too() -> None:

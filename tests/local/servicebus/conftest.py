@@ -43,7 +43,7 @@ class Clients:
 
     def __init__(self, bus: ServiceBusEmulator, key: str = WELL_KNOWN_NAME) -> None:
         self.bus = bus
-        self._client = ServiceBusClient.from_connection_string(bus.connection_string(key), retry_total=0)
+        self.client = ServiceBusClient.from_connection_string(bus.connection_string(key), retry_total=0)
         self._open: list[Any] = []
         self._senders: dict[str, ServiceBusSender] = {}
 
@@ -53,7 +53,7 @@ class Clients:
 
     def sender(self, entity: str) -> ServiceBusSender:
         if entity not in self._senders:
-            self._senders[entity] = self._kept(self._client.get_queue_sender(entity, socket_timeout=0.02))
+            self._senders[entity] = self._kept(self.client.get_queue_sender(entity, socket_timeout=0.02))
         return self._senders[entity]
 
     async def receiver(self, entity: str, **options: Any) -> ServiceBusReceiver:
@@ -61,9 +61,9 @@ class Clients:
         options = {"socket_timeout": 0.02} | options
         topic, _, subscription = entity.partition("/")
         if subscription:
-            made = self._client.get_subscription_receiver(topic, subscription, **options)
+            made = self.client.get_subscription_receiver(topic, subscription, **options)
         else:
-            made = self._client.get_queue_receiver(topic, **options)
+            made = self.client.get_queue_receiver(topic, **options)
         return await self._kept(made).__aenter__()
 
     async def send(self, entity: str, *messages: ServiceBusMessage | str) -> None:
@@ -71,7 +71,7 @@ class Clients:
             made = ServiceBusMessage(message) if isinstance(message, str) else message
             await self.sender(entity).send_messages(made)
 
-    async def receive(self, entity: str, count: int = 20, wait: float = 0.3, **options: Any) -> list[str]:
+    async def receive(self, entity: str, count: int = 20, wait: float = 0.15, **options: Any) -> list[str]:
         """Complete what is there; the bodies."""
         receiver = await self.receiver(entity, **options)
         found = await drain(receiver, count, wait)
@@ -87,10 +87,10 @@ class Clients:
 
     async def end(self) -> None:
         await asyncio.gather(*(handler.close() for handler in self._open))
-        await self._client.close()
+        await self.client.close()
 
 
-async def drain(receiver: ServiceBusReceiver, count: int = 20, wait: float = 0.3) -> list[ServiceBusReceivedMessage]:
+async def drain(receiver: ServiceBusReceiver, count: int = 20, wait: float = 0.15) -> list[ServiceBusReceivedMessage]:
     """Messages until there are `count` or none comes for `wait` seconds."""
     found: list[ServiceBusReceivedMessage] = []
     while len(found) < count:

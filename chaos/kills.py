@@ -1,0 +1,176 @@
+"""kill -9 in the middle of everything, restart, and look at the world: nothing lost, nothing done twice.
+
+Each seed plays the samples, and while messages are in flight kills the host, an emulator, or all of them. After the
+restart every line must have exactly one verdict, each published event must have arrived once, and the model must not
+have been asked again what the ledger already knew.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from azure.servicebus import ServiceBusReceiveMode
+
+from local.demo import run
+from local.demo.lines import Line, read_lines
+from local.demo.verdicts import World
+from local.provision import Plan
+from local.servicebus.config import Config, Subscription, Topic
+from local.stack import Stack
+from services.entities import INSIGHTS
+
+WITNESS = "witness"
+"""A subscription that exists here only: it gets every insight, so that a second copy would be seen."""
+VICTIMS = ("host", "servicebus", "cosmos", "all")
+LATENCY = "0.15"
+"""Seconds that the stand-in takes for an answer: there is always something in flight."""
+AT_ONCE = 16
+"""Calls that can be between answer and ledger write when a crash comes: host.json's limit."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One seed: what was killed, with how much in flight, and what is wrong with the world afterwards."""
+
+    seed: int
+    victims: tuple[str, ...]
+    in_flight: tuple[int, ...]
+    extra_calls: int
+    problems: tuple[str, ...]
+    seconds: float
+
+    @property
+    def counts(self) -> bool:
+        """Whether something was in flight at every kill; a run without says nothing."""
+        return all(self.in_flight)
+
+
+def play(seed: int, lines_file: Path = run.SAMPLES, *, say: Callable[[str], None] = print) -> Result:
+    """One run with one to three kills."""
+    chance = random.Random(seed)
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="kills-") as folder:
+        stack = Stack(Path(folder), say=lambda _: None)
+        current = run.Run(f"s{seed}", str(lines_file), "")
+        lines = read_lines(lines_file, current.id)
+        victims = tuple(chance.choice(VICTIMS) for _ in range(chance.randint(1, 3)))
+        say(f"seed {seed}: kills {', '.join(victims)}")
+        try:
+            stack.start(env={"LATENCY": LATENCY}, change=_with_witness)
+            world, in_flight = asyncio.run(_run(stack, current, lines, victims, chance))
+            insights = asyncio.run(_witnessed(stack))
+            calls = _calls(stack.folder / "state" / "model.jsonl")
+        finally:
+            stack.stop()
+    problems = [
+        *_wrong_verdicts(lines, world),
+        *_twice(insights),
+        *_asked_again(calls, world, kills=len(victims)),
+        *_missing_insights(insights, world),
+    ]
+    extra = len(calls) - sum(decision["calls"] for decision in world.decisions)
+    return Result(seed, victims, tuple(in_flight), extra, tuple(problems), time.monotonic() - began)
+
+
+async def _run(
+    stack: Stack, current: run.Run, lines: Sequence[Line], victims: Sequence[str], chance: random.Random
+) -> tuple[World, list[int]]:
+    in_flight: list[int] = []
+    now: dict[str, int] = {"flying": 0, "done": 0}
+
+    def progress(sent: int, done: int, _world: World) -> None:
+        now.update(flying=sent - done, done=done)
+
+    playing = asyncio.create_task(run.play(stack, current, lines, rate=60, progress=progress, patient=True))
+    for victim in victims:
+        await asyncio.sleep(chance.uniform(0.3, 1.5))
+        until = time.monotonic() + 20
+        while now["flying"] <= 0 and not playing.done() and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        in_flight.append(max(0, now["flying"]))
+        names = ["servicebus", "cosmos", "host"] if victim == "all" else [victim]
+        await asyncio.to_thread(stack.crash, names)
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        await asyncio.to_thread(stack.revive, names)
+    return await playing, in_flight
+
+
+def _with_witness(plan: Plan) -> Plan:
+    """The same plan with one more listener on `insights`; nothing listens there yet, and chaos needs to see them."""
+    topics = tuple(_watched(topic) if topic.name == INSIGHTS.name else topic for topic in plan.bus.namespace.topics)
+    return replace(plan, bus=Config.of(queues=plan.bus.namespace.queues, topics=topics))
+
+
+def _watched(topic: Topic) -> Topic:
+    return topic.model_copy(update={"subscriptions": (*topic.subscriptions, Subscription(name=WITNESS))})
+
+
+async def _witnessed(stack: Stack) -> list[str]:
+    """The message ids of all insights, as they arrived."""
+    ids: list[str] = []
+    async with (
+        stack.bus() as bus,
+        bus.get_subscription_receiver(
+            INSIGHTS.name, WITNESS, receive_mode=ServiceBusReceiveMode.RECEIVE_AND_DELETE
+        ) as receiver,
+    ):
+        while messages := await receiver.receive_messages(max_message_count=200, max_wait_time=1):
+            ids += [str(message.message_id) for message in messages]
+    return ids
+
+
+def _calls(journal: Path) -> list[Mapping[str, Any]]:
+    return [cast("Mapping[str, Any]", json.loads(line)) for line in journal.read_text().splitlines()]
+
+
+def _wrong_verdicts(lines: Sequence[Line], world: World) -> list[str]:
+    return [
+        f"line {number} has {[verdict.kind for verdict in found]}"
+        for number, found in world.verdicts(lines).items()
+        if len(found) != 1
+    ]
+
+
+def _twice(insights: Sequence[str]) -> list[str]:
+    return [f"insight {name} arrived {count} times" for name, count in Counter(insights).items() if count > 1]
+
+
+def _missing_insights(insights: Sequence[str], world: World) -> list[str]:
+    committed = sum(1 for markers in world.markers.values() for marker in markers if marker["verdict"] == "committed")
+    arrived = len(set(insights))
+    return [] if arrived == committed else [f"{committed} events were committed, {arrived} insights arrived"]
+
+
+def _asked_again(calls: Sequence[Mapping[str, Any]], world: World, *, kills: int) -> list[str]:
+    """No call about an event after its answer was recorded; at most one more per crash before."""
+    recorded = {(entry["event_key"], entry["question"]): _moment(entry["at"]) for entry in world.decisions}
+    asked: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for call in calls:
+        if call["outcome"] == "answered" and not call["repair"]:
+            asked[call["event"], call["question"]].append(_moment(call["at"]))
+    problems = [
+        f"{event} was asked {question} again after its answer was recorded"
+        for (event, question), moments in asked.items()
+        if (event, question) in recorded and max(moments) > recorded[event, question]
+    ]
+    problems += [
+        f"{event} was asked {question} {len(moments)} times with {kills} crashes"
+        for (event, question), moments in asked.items()
+        if len(moments) > 1 + kills
+    ]
+    extra = sum(len(moments) - 1 for moments in asked.values())
+    if extra > kills * AT_ONCE:
+        problems.append(f"{extra} more calls than questions after {kills} crashes with {AT_ONCE} in flight each")
+    return problems
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,49 @@
+"""make local: the whole system on this machine until Ctrl-C, with what is needed to talk to it."""
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from local.processes import StackError
+from local.stack import FOLDER, Stack
+
+LOOK = 1.0
+"""Seconds between two looks at whether all processes still run."""
+
+
+def up(
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the state of earlier runs first.")] = False,
+    apart: Annotated[bool, typer.Option("--apart", help="A process per function app, as in Azure.")] = False,
+) -> None:
+    """Start the emulators, provision them from the Pulumi program, host the services."""
+    console = Console(highlight=False)
+    stack = Stack(say=lambda text: console.print(f"[dim]{text}[/]"))
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    try:
+        if fresh:
+            stack.clear()
+        stack.start(together=not apart)
+        at = stack.addresses
+        console.print("The stack `local` is up. Ctrl-C stops it; its state stays in .local/state.")
+        console.print(f"  Service Bus  sb://127.0.0.1:{at.bus_port}   connection strings: .local/run/*.settings.json")
+        console.print(f"  Cosmos DB    http://127.0.0.1:{at.cosmos_port}/")
+        console.print(f"  model        {at.model_url or 'the one that OPENAI_API_KEY opens'}")
+        console.print(f"  logs         {FOLDER / 'logs'}")
+        while not stopping.wait(LOOK):
+            stack.processes.check()
+    except StackError as error:
+        console.print(f"[bold red]local:[/] {error}")
+        raise typer.Exit(1) from None
+    finally:
+        stack.stop()
+    console.print("stopped")

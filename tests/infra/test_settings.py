@@ -1,0 +1,92 @@
+"""the names of the app settings are a contract with services/kernel"""
+
+import pytest
+
+from local.graph import Graph, Resource, evaluate
+from services.kernel.topology import Topology
+
+HOST = {
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "AzureFunctionsWebHost__hostid",
+    "AzureWebJobsStorage__accountName", "AzureWebJobsStorage__clientId", "AzureWebJobsStorage__credential",
+}  # fmt: skip
+CONNECTIONS = {
+    "Cosmos__accountEndpoint", "Cosmos__clientId", "Cosmos__credential",
+    "ServiceBus__clientId", "ServiceBus__credential", "ServiceBus__fullyQualifiedNamespace",
+}  # fmt: skip
+BEHAVIOUR = {
+    "Budget__hardTokensPerDay", "Budget__softTokensPerDay", "Outbox__olderThanSeconds",
+    "Retry__attempts", "Retry__baseSeconds", "Retry__capSeconds",
+}  # fmt: skip
+MODEL = {
+    "Model__economy", "Model__economyModel", "Model__effort", "Model__endpoint", "Model__large", "Model__largeModel",
+    "Model__provider", "Model__small", "Model__smallModel", "Model__timeoutSeconds",
+}  # fmt: skip
+SCHEDULES = {"Schedule_measure_backlog", "Schedule_sweep_outbox"}
+
+
+def settings_of(app: Resource) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in app.inputs["siteConfig"]["appSettings"]}
+
+
+def test_on_azure_everything_is_reached_with_the_identity(dev: Graph) -> None:
+    client_id = dev.one("managedidentity:UserAssignedIdentity").outputs["clientId"]
+
+    settings = settings_of(dev.one("web:WebApp"))
+
+    assert settings.keys() == HOST | CONNECTIONS | BEHAVIOUR | MODEL | SCHEDULES | {"Model__clientId"}
+    assert {value for name, value in settings.items() if name.endswith("__clientId")} == {client_id}
+    assert {value for name, value in settings.items() if name.endswith("__credential")} == {"managedidentity"}
+    assert settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"] == f"ClientId={client_id};Authorization=AAD"
+    assert settings["ServiceBus__fullyQualifiedNamespace"] == dev.exports["serviceBusNamespace"]
+    assert settings["Cosmos__accountEndpoint"] == dev.exports["cosmosEndpoint"]
+    assert settings["Model__endpoint"] == dev.exports["modelEndpoint"]
+
+
+def test_a_tier_has_the_name_to_ask_for_and_the_name_to_price(dev: Graph, local: Graph) -> None:
+    deployed, direct = settings_of(dev.one("web:WebApp")), settings_of(local.one("web:WebApp"))
+
+    assert (deployed["Model__small"], deployed["Model__smallModel"]) == ("small", "gpt-5.4-mini")
+    assert (direct["Model__small"], direct["Model__smallModel"]) == ("gpt-5.4-mini", "gpt-5.4-mini")
+
+
+def test_with_a_key_the_setting_is_a_reference_to_it(local: Graph) -> None:
+    settings = settings_of(local.one("web:WebApp"))
+    vault = local.one("keyvault:Vault").outputs["name"]
+
+    assert settings.keys() == HOST | CONNECTIONS | BEHAVIOUR | MODEL | SCHEDULES | {"Model__key"}
+    assert settings["Model__key"] == f"@Microsoft.KeyVault(VaultName={vault};SecretName=model-key)"
+
+
+def test_a_laptop_waits_seconds_where_azure_waits_minutes(dev: Graph, local: Graph) -> None:
+    azure, laptop = settings_of(dev.one("web:WebApp")), settings_of(local.one("web:WebApp"))
+
+    chosen = ("Outbox__olderThanSeconds", "Retry__attempts", "Retry__baseSeconds", "Retry__capSeconds")
+    assert [laptop[name] for name in chosen] == ["1", "5", "0.5", "4"]
+    assert laptop["Schedule_sweep_outbox"] == "*/2 * * * * *"
+    assert [azure[name] for name in chosen] == ["30", "8", "5", "600"]
+    assert azure["Schedule_sweep_outbox"] == "0 * * * * *"
+
+
+def test_who_asks_nothing_knows_no_model() -> None:
+    graph = evaluate("dev", patterns=[Topology("quiet")])
+
+    settings = settings_of(graph.one("web:WebApp"))
+
+    assert settings.keys() == HOST | CONNECTIONS | BEHAVIOUR
+
+
+def test_a_declared_secret_arrives_as_a_reference() -> None:
+    caller = Topology("caller", secrets=("shop-url",))
+
+    graph = evaluate("dev", patterns=[caller], config_overrides={"secrets:shop-url": "https://shop.example"})
+
+    vault = graph.one("keyvault:Vault").outputs["name"]
+    setting = settings_of(graph.one("web:WebApp"))["Secret_shop_url"]
+    assert setting == f"@Microsoft.KeyVault(VaultName={vault};SecretName=shop-url)"
+
+
+@pytest.mark.parametrize("legacy", ["WEBSITE_RUN_FROM_PACKAGE", "FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"])
+def test_nothing_is_set_that_flex_consumption_refuses(stack: Graph, legacy: str) -> None:
+    assert legacy not in settings_of(stack.one("web:WebApp"))
+    assert "linuxFxVersion" not in stack.one("web:WebApp").inputs["siteConfig"]
