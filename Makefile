@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 STACK ?= dev
+# Half of the start of every process here is compiling modules, where an environment forbids to keep what was compiled.
+export PYTHONDONTWRITEBYTECODE =
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -20,6 +20,9 @@ from pydantic.alias_generators import to_camel
 
 from infra.ncrontab import checked
 
+SHORTEST_WINDOW = 20
+"""Seconds; Azure's minimum for duplicate detection."""
+
 Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]+$", examples=["swedencentral"])]
 Schedule = Annotated[str, AfterValidator(checked)]
 Tier = Literal["small", "large", "economy"]
@@ -63,6 +66,15 @@ class Messaging(Section):
     sku: Literal["Standard", "Premium"] = Field(default="Standard", description="Tier of the Service Bus namespace")
     units: Annotated[Literal[1, 2, 4, 8, 16], BeforeValidator(_number)] = Field(
         default=1, description="Messaging units; Premium only"
+    )
+    lock_seconds: int | None = Field(
+        default=None, ge=5, le=300, description="Seconds that every lock lasts, instead of what the topologies say"
+    )
+    duplicate_window_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=7 * 24 * 3600,
+        description="Seconds that a topic remembers message ids; Azure takes 20 and more, the emulator any",
     )
 
 
@@ -196,11 +208,21 @@ class Config(Section):
     observability: Observability = Observability()
     vault: Vault = Vault()
     storage: Storage = Storage()
-    messaging: Messaging = Messaging()
     functions: Functions = Functions()
     model: Model = Model()
+    messaging: Messaging = Messaging()
     budget: Budget = Budget()
     retry: Retry = Retry()
     outbox: Outbox = Outbox()
     schedule: dict[str, Schedule] = Field(default={}, description="When a timer function runs, where not as declared")
     secrets: dict[str, SecretStr] = Field(default={}, description="Values of the secrets that patterns declare")
+
+    @field_validator("messaging")
+    @classmethod
+    def _azure_remembers_longer(cls, messaging: Messaging, info: ValidationInfo) -> Messaging:
+        """Only the emulator, which a model on this machine gives away, forgets message ids that soon."""
+        model = info.data.get("model")
+        on_a_laptop = isinstance(model, Model) and "//127.0.0.1" in model.endpoint
+        if messaging.duplicate_window_seconds < SHORTEST_WINDOW and not on_a_laptop:
+            raise ValueError(f"duplicateWindowSeconds: Azure takes {SHORTEST_WINDOW} seconds and more")
+        return messaging

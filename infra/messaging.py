@@ -12,9 +12,6 @@ from infra.place import Place
 from services.entities import DEAD_LETTERS
 from services.kernel.topology import Topic
 
-DUPLICATE_DETECTION = timedelta(minutes=10)
-"""An outbox may publish a message again within seconds of a crash; ten minutes cover a long outage of the sweep."""
-
 KEPT = timedelta(days=14)
 """A subscriber may be down this long before its messages turn into dead letters, which do not expire."""
 
@@ -36,10 +33,14 @@ class Messaging(ComponentResource):
     """Fully qualified, as the clients want it."""
     topics: dict[Topic, servicebus.Topic]
     dead_letters: servicebus.Queue
+    lock: timedelta | None
+    """How long every lock lasts, where the stack says so instead of the topologies."""
 
     def __init__(self, name: str, args: MessagingArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("event-driven-ai:infra:Messaging", name, None, opts)
         self._place = args.place
+        self._remembers = timedelta(seconds=args.config.duplicate_window_seconds)
+        self.lock = timedelta(seconds=args.config.lock_seconds) if args.config.lock_seconds else None
         self.namespace = self._namespace(args.config)
         self.host = Output.concat(self.namespace, ".servicebus.windows.net")
         self.topics = {topic: self._topic(topic) for topic in sorted(set(args.topics), key=lambda each: each.name)}
@@ -71,7 +72,7 @@ class Messaging(ComponentResource):
             namespace_name=self.namespace,
             resource_group_name=self._place.group,
             requires_duplicate_detection=True,
-            duplicate_detection_history_time_window=names.duration(DUPLICATE_DETECTION),
+            duplicate_detection_history_time_window=names.duration(self._remembers),
             default_message_time_to_live=names.duration(KEPT),
             support_ordering=topic.sessions,
             opts=ResourceOptions(parent=self),

@@ -14,6 +14,7 @@ from infra.model import Model, ModelArgs
 from infra.pattern_service import PatternService, PatternServiceArgs
 from infra.secrets import Secrets, SecretsArgs
 from infra.settings import Surroundings
+from infra.unrouted import keep_unrouted
 from services.kernel.access import grants
 from services.kernel.topology import Container, Subscription, Topic, Topology
 from services.registry import PATTERNS
@@ -29,6 +30,8 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
     foundation = Foundation("foundation", config)
     place = foundation.place
     messaging = Messaging("messaging", MessagingArgs(place, config.messaging, topics_of(patterns)))
+    for door in (topic for topic in messaging.topics if topic.door):
+        keep_unrouted(door, [one for each in patterns for one in each.listens], messaging, place)
     documents = Documents("documents", DocumentsArgs(place, containers_of(patterns)))
     model = Model("model", ModelArgs(place, config.model, foundation.vault_name))
     secrets = Secrets("secrets", SecretsArgs(place, foundation.vault_name, config.secrets))

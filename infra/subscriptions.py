@@ -26,7 +26,7 @@ def subscribe(listener: Subscription, messaging: Messaging, place: Place, parent
         namespace_name=messaging.namespace,
         resource_group_name=place.group,
         requires_session=listener.topic.sessions,
-        lock_duration=names.duration(listener.lock),
+        lock_duration=names.duration(messaging.lock or listener.lock),
         max_delivery_count=listener.max_delivery_count,
         dead_lettering_on_message_expiration=True,
         dead_lettering_on_filter_evaluation_exceptions=True,

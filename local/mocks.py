@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pulumi import Output
+from pulumi import Output, get_project, get_stack
 from pulumi.runtime import mocks, rpc, set_all_config, stack
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest, RegisterResourceResponse
 from pulumi.runtime.settings import get_root_resource
@@ -109,6 +109,12 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(_Cloud())
         self._requests: dict[str, RegisterResourceRequest] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """Name all the ancestors' types, as the engine does; Pulumi's mocks know the parent's only."""
+        above = parent.split("::")[2] if parent else STACK
+        qualified = type_ if above == STACK else f"{above}${type_}"
+        return f"urn:pulumi:{get_stack()}::{get_project()}::{qualified}::{name}"
 
     def RegisterResource(self, request: RegisterResourceRequest) -> RegisterResourceResponse:  # noqa: N802
         urn = self.make_urn(request.parent, request.type, request.name)

@@ -166,5 +166,5 @@ def _read(struct: Struct) -> dict[str, Any]:
     return plain(MessageToDict(struct))
 
 
-def _written(values: dict[str, Any]) -> Struct:
-    return ParseDict(values, Struct())
+def _written(values: Mapping[str, Any]) -> Struct:
+    return ParseDict(dict(values), Struct())

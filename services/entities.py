@@ -12,7 +12,7 @@ KEPT = 2 * REPLAY_HORIZON
 
 DATABASE = "main"
 
-DATA_CHANGES = Topic("data-changes")
+DATA_CHANGES = Topic("data-changes", door=True)
 INSIGHTS = Topic("insights")
 DEAD_LETTERS = Queue("dead-letters")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import quantiles
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +14,8 @@ from local.demo.lines import Line
 from local.demo.verdicts import Verdict, World
 
 UNKNOWN = "(no known type)"
+FEW = 12
+"""So many lines are told one by one."""
 
 
 @dataclass
@@ -32,11 +34,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What the run came to. `wrong` are the lines that do not have exactly one verdict, with what they have."""
+    """What the run came to.
+
+    `wrong` are the lines that do not have exactly one verdict, with what they have; `told` is each line's story, where
+    there are few.
+    """
 
     rows: Mapping[str, Row]
     reasons: Counter[str]
     wrong: Sequence[tuple[Line, Sequence[Verdict]]]
+    told: Sequence[str]
     asked: int
     peak: int
     seconds: float
@@ -75,11 +82,14 @@ def make(
         row.tokens += decision["tokens"]["input"] + decision["tokens"]["output"]
         row.cost += decision["cost_usd"] or 0.0
         row.unpriced += not decision["priced"]
-    return Report(dict(rows), reasons, wrong, _asked(stats), _peak(stats), seconds)
+    told = _stories(lines, world) if len(lines) <= FEW else ()
+    return Report(dict(rows), reasons, wrong, told, _asked(stats), _peak(stats), seconds)
 
 
 def show(report: Report, console: Console) -> None:
     """Print it."""
+    for story in report.told:
+        console.print(story, markup=False)
     table = Table(title="per event type", title_justify="left", box=None, pad_edge=False)
     for heading in (
         "event type",
@@ -121,6 +131,26 @@ def show(report: Report, console: Console) -> None:
     for line, verdicts in report.wrong[:20]:
         has = ", ".join(f"{verdict.kind} ({verdict.detail})" for verdict in verdicts) or "none"
         console.print(f"  line {line.number}: {has}   {line.text[:80]}", markup=False)
+
+
+def _stories(lines: Sequence[Line], world: World) -> list[str]:
+    """Line by line: the verdict, and what was answered by whom."""
+    answers = {decision["event_key"]: decision for decision in world.decisions}
+    stories: list[str] = []
+    for number, verdicts in world.verdicts(lines).items():
+        line = next(line for line in lines if line.number == number)
+        verdict = ", ".join(f"{verdict.kind} ({verdict.detail})" for verdict in verdicts) or "no verdict"
+        stories.append(f"line {number}  {line.subject or UNKNOWN}: {verdict}")
+        stories += [f"        {found.why}" for found in verdicts if found.why]
+        decision = answers.get(line.key or "")
+        if decision and any(found.kind == "committed" for found in verdicts):
+            said = ", ".join(f"{name} {_plain(value)}" for name, value in decision["answer"].items())
+            stories.append(f"        by {decision['source']}: {said}")
+    return stories
+
+
+def _plain(value: object) -> str:
+    return "+".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
 
 
 def _type(line: Line, known: set[str]) -> str:

@@ -42,6 +42,7 @@ class Verdict:
 
     kind: str
     detail: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class World:
         return found
 
     def _of(self, line: Line, dead: list[DeadLetter], *, repeated: bool) -> list[Verdict]:
-        verdicts = [Verdict("dead-lettered", f"{dead.pop(0).reason}")] if dead else []
+        letters = [dead.pop(0)] if dead else []
+        verdicts = [Verdict("dead-lettered", letter.reason, letter.description) for letter in letters]
         if line.number in self.refused:
             verdicts.append(Verdict("refused", self.refused[line.number]))
         if repeated:

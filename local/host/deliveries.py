@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from azure.servicebus import ServiceBusReceivedMessage
@@ -14,6 +15,7 @@ from local.host.apps import HostedFunction
 from local.host.invoke import Invoker, TraceContext, in_one_line
 
 _log = logging.getLogger(__name__)
+Lock = AbstractAsyncContextManager[None]
 _Settle = Callable[[ServiceBusReceivedMessage], Awaitable[None]]
 
 
@@ -29,14 +31,14 @@ class Deliveries:
     invoke: Invoker
     auto_complete: bool
 
-    async def one(self, receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage) -> None:
-        """Deliver one message. Whatever happens to it is logged, never raised."""
+    async def one(self, receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage, lock: Lock) -> None:
+        """Deliver one message, keeping its lock while the function runs. Failures are logged, never raised."""
         trace = TraceContext.of(messages.application_properties(message))
-        await self._deliver(receiver, [message], lambda: messages.one(message), trace)
+        await self._deliver(receiver, [message], lambda: messages.one(message), trace, lock)
 
     async def many(self, receiver: ServiceBusReceiver, batch: Sequence[ServiceBusReceivedMessage]) -> None:
-        """Deliver a batch in one call: it succeeds or fails as a whole."""
-        await self._deliver(receiver, batch, lambda: messages.many(batch), TraceContext())
+        """Deliver a batch in one call: it succeeds or fails as a whole, and its locks are not renewed."""
+        await self._deliver(receiver, batch, lambda: messages.many(batch), TraceContext(), nullcontext())
 
     async def _deliver(
         self,
@@ -44,9 +46,11 @@ class Deliveries:
         batch: Sequence[ServiceBusReceivedMessage],
         argument: Callable[[], object],
         trace: TraceContext,
+        lock: Lock,
     ) -> None:
         try:
-            await self.invoke(self.function, argument(), trace)
+            async with lock:
+                await self.invoke(self.function, argument(), trace)
         except asyncio.CancelledError:
             await asyncio.shield(self._settle("abandoned", receiver.abandon_message, batch))
             raise

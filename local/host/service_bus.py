@@ -135,13 +135,13 @@ class ServiceBusListener:
         return self._handle(receiver, received[0]) if received else None
 
     async def _handle(self, receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage) -> None:
-        async with kept(
+        lock = kept(
             lambda: message.locked_until_utc,
             lambda: receiver.renew_message_lock(message),
             self._limits.max_auto_lock_renewal_duration,
             what=f"{self._deliveries.function}, message {message.message_id}",
-        ):
-            await self._deliveries.one(receiver, message)
+        )
+        await self._deliveries.one(receiver, message, lock)
 
     async def _take_many(self, receiver: ServiceBusReceiver) -> Coroutine[Any, Any, None] | None:
         batch = await receive_batch(receiver, self._limits.max_message_batch_size, _TURN)

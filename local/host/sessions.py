@@ -7,6 +7,7 @@ renewal spans the session, not each message (Azure/azure-sdk-for-net#35267).
 import asyncio
 import logging
 import time
+from contextlib import nullcontext
 
 from azure.servicebus import NEXT_AVAILABLE_SESSION
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
@@ -123,5 +124,5 @@ class SessionListener:
             if self._trigger.cardinality == "many":
                 await self._deliveries.many(receiver, batch)
             else:
-                await self._deliveries.one(receiver, batch[0])
+                await self._deliveries.one(receiver, batch[0], nullcontext())
             idle_until = time.monotonic() + idle

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.host.errors import HostError
 
 _ONE_WRITE = 8 * 1024 * 1024
-_EVERY_MS = 1_000
+_EVERY_MS = 500
 
 
 @contextlib.contextmanager

@@ -35,6 +35,8 @@ class Peer(Protocol):
 
     def close(self, wrong: AmqpError | None = None) -> None: ...
 
+    def abort(self) -> None: ...
+
 
 @dataclass
 class Broker:
@@ -42,10 +44,12 @@ class Broker:
     store: Store
     max_message_size: int = 262_144
     peers: list[Peer] = field(default_factory=list[Peer])
+    halted: asyncio.Event = field(default_factory=asyncio.Event)
     _stirred: dict[str, Node] = field(default_factory=dict[str, Node])
     _owners: dict[str, Entity] = field(init=False)
     _settling: asyncio.Handle | None = None
     _timer: asyncio.TimerHandle | None = None
+    _stopped: bool = False
 
     def __post_init__(self) -> None:
         self._owners = {node.path: entity for entity in self.entities.values() for node in entity.nodes}
@@ -59,9 +63,11 @@ class Broker:
 
     def stop(self) -> None:
         """Close every connection and the disk."""
-        for peer in self.peers:
-            peer.close(AmqpError("amqp:connection:forced", "the emulator is shutting down"))
-        self.settle()
+        if not self._stopped:
+            for peer in self.peers:
+                peer.close(AmqpError("amqp:connection:forced", "the emulator is shutting down"))
+            self.settle()
+        self._stopped = True
         for handle in (self._timer, self._settling):
             if handle:
                 handle.cancel()
@@ -121,21 +127,33 @@ class Broker:
 
     def settle_soon(self) -> None:
         """There is something to move, to keep or to write."""
-        if self._settling is None:
+        if self._settling is None and not self._stopped:
             self._settling = asyncio.get_running_loop().call_soon(self.settle)
 
     def settle(self) -> None:
+        """Move, commit, and only then let the connections write."""
         now = clock()
         touched: dict[str, Node] = {}
-        while self._stirred:
-            path, node = self._stirred.popitem()
-            touched[path] = node
-            self.pump(node, now)
-        self.store.commit(self._owners[path] for path in touched)
+        try:
+            while self._stirred:
+                path, node = self._stirred.popitem()
+                touched[path] = node
+                self.pump(node, now)
+            self.store.commit(self._owners[path] for path in touched)
+        except Exception:
+            self._halt()
+            raise
         self._settling = None
         for peer in list(self.peers):
             peer.write()
         self._arm()
+
+    def _halt(self) -> None:
+        """What memory holds and what the disk holds differ: acknowledge nothing more, let no client wait."""
+        self._stopped = True
+        for peer in list(self.peers):
+            peer.abort()
+        self.halted.set()
 
     def pump(self, node: Node, now: int) -> None:
         """Give what is available to who waits for it."""

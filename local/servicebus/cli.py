@@ -68,7 +68,11 @@ async def _run(config: Config, port: int, state: Path | None, principals: Princi
         for warning in hurried(config):
             print(f"  warning: {warning}")
         print(f"State is kept in {state}" if state else "State is kept in memory only", flush=True)
-        await stop.wait()
+        halted = asyncio.create_task(bus.halted())
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait((halted, asked), return_when=asyncio.FIRST_COMPLETED)
+        if halted.done():
+            raise StoreError("the emulator halted: its state could not be written; the log above says why")
     print("stopped", flush=True)
 
 

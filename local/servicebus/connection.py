@@ -54,6 +54,8 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server gives
         self._transport = transport
         self.broker.peers.append(self)
+        if self.broker.halted.is_set():
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it was lost
         self.broker.peers.remove(self)
@@ -95,6 +97,12 @@ class Connection(asyncio.Protocol):
             self.send(0, Close(codec.amqp_error(wrong) if wrong else None))
         self._stage = Stage.CLOSED
         self.broker.settle_soon()
+
+    def abort(self) -> None:
+        """Break the connection without a word more."""
+        self.out.clear()
+        if self._transport:
+            self._transport.abort()
 
     def refusal(self, right: Right, path: str) -> str | None:
         """Why this connection may not do this to this entity, None if it may."""

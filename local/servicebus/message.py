@@ -27,6 +27,7 @@ _NAMES: Final = (
     *("message_id", "user_id", "to", "subject", "reply_to", "correlation_id", "content_type", "content_encoding"),
     *("absolute_expiry_time", "creation_time", "group_id", "group_sequence", "reply_to_group_id"),
 )
+_NOTHING: Final = memoryview(b"\x45")  # an empty list
 _PROPERTY: Final = {name: place for place, name in enumerate(_NAMES)}
 
 
@@ -125,17 +126,17 @@ class Message:
         return {code: value for code, _, value in sections(memoryview(self.bare)) if code < DATA}
 
     @cached_property
-    def _properties(self) -> list[bytes]:
-        return items(self._sections[PROPERTIES]) if PROPERTIES in self._sections else []
+    def _properties(self) -> list[Any]:
+        return [decode_any(item) for item in items(self._sections.get(PROPERTIES, _NOTHING))]
 
     def property(self, name: str) -> Any:
         """One of AMQP's properties (`message_id`, `to`, `subject`, `group_id`, ...), None if absent."""
         place = _PROPERTY[name]
-        return decode_any(self._properties[place]) if place < len(self._properties) else None
+        return self._properties[place] if place < len(self._properties) else None
 
     @cached_property
     def application_properties(self) -> dict[str, Any]:
-        raw = _map(self._sections[APPLICATION_PROPERTIES]) if APPLICATION_PROPERTIES in self._sections else {}
+        raw = _map(self._sections.get(APPLICATION_PROPERTIES, _NOTHING))
         return {key: decode_any(value) for key, value in raw.items()}
 
     @cached_property
@@ -207,9 +208,12 @@ def parse(payload: bytes | memoryview) -> Message:
             annotations = _map(value)
         elif code != DELIVERY_ANNOTATIONS:
             bare.append(section)
-    header += [None] * (3 - len(header))
-    message = Message(b"".join(bare), annotations, durable=bool(header[0]), priority=header[1], ttl=header[2])
-    _ = message.message_id, message.session_id, message.application_properties  # so that what is unreadable fails here
+    durable, priority, ttl = (*header, None, None, None)[:3]
+    for name, value, limit in (("priority", priority, 0xFF), ("ttl", ttl, 0xFFFFFFFF)):
+        if value is not None and not (isinstance(value, int) and 0 <= value <= limit):
+            raise CodecError(f"the header's {name} must be a number up to {limit}, not {value!r}")
+    message = Message(b"".join(bare), annotations, durable=bool(durable), priority=priority, ttl=ttl)
+    _ = message.message_id, message.application_properties, message.annotation(SCHEDULED)  # unreadable ones fail here
     return message
 
 

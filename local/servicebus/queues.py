@@ -122,10 +122,18 @@ class Queue:
         return entry
 
     def accept(self, entry: Entry) -> None:
-        """Take over an entry with its number: a dead letter, or one read back from disk."""
+        """Take over a dead letter with its number."""
         if not self.rules.expires:
             entry.expires = None
         self._place(entry)
+
+    def restore(self, entry: Entry) -> None:
+        """Put back what was read from disk, unless the delivery it was in was its last."""
+        if self._is_spent(entry):
+            self._bury_spent(entry)
+        else:
+            self._place(entry)
+            self.dirty.discard(entry.seq)
 
     def _place(self, entry: Entry) -> None:
         self.entries[entry.seq] = entry
@@ -258,17 +266,23 @@ class Queue:
 
     def _return(self, entry: Entry, now: int, *, counted: bool) -> None:
         entry.delivery_count += counted
-        limit = self.rules.max_delivery_count
         if entry.expires is not None and entry.expires <= now:
             self._expire(entry)
-        elif counted and limit is not None and entry.delivery_count >= limit:
-            why = f"Message could not be consumed after {entry.delivery_count} delivery attempts."
-            self._bury(entry, "MaxDeliveryCountExceeded", why)
+        elif self._is_spent(entry):
+            self._bury_spent(entry)
         else:
             self._place(entry)
 
+    def _is_spent(self, entry: Entry) -> bool:
+        limit = self.rules.max_delivery_count
+        return limit is not None and entry.delivery_count >= limit
+
+    def _bury_spent(self, entry: Entry) -> None:
+        why = f"Message could not be consumed after {entry.delivery_count} delivery attempts."
+        self._bury(entry, "MaxDeliveryCountExceeded", why)
+
     def _remove(self, entry: Entry) -> None:
-        del self.entries[entry.seq]
+        self.entries.pop(entry.seq, None)
         self.dirty.add(entry.seq)
 
     def _bury(self, entry: Entry, reason: str | None, description: str | None) -> None:

@@ -55,6 +55,11 @@ class ServiceBusEmulator:
         if self._broker:
             self._broker.stop()
 
+    async def halted(self) -> None:
+        """Returns if the emulator had to stop by itself, because its disk failed; the log says why."""
+        if self._broker:
+            await self._broker.halted.wait()
+
     def connection_string(self, key_name: str = WELL_KNOWN_NAME) -> str:
         """What a client connects with, under this key.
 

@@ -89,8 +89,7 @@ class Store:
         for seq, state, deliveries, enqueued, due, expires, message in db.execute(query, (node.path,)):
             self._kept.add((node.path, seq))
             entry = Entry(seq, parse(message), enqueued, State(state), deliveries, due, expires)
-            node.queue.accept(entry)
-        node.queue.dirty.clear()
+            node.queue.restore(entry)
         if node.sessions:
             for session, data, updated in db.execute(
                 "SELECT id, data, updated FROM session WHERE node = ?", (node.path,)
@@ -98,16 +97,23 @@ class Store:
                 node.sessions.states[session] = SessionState(data, updated)
 
     def commit(self, entities: Iterable[Entity]) -> None:
-        """Everything these entities marked dirty, in one transaction; when it returns a kill loses nothing of it."""
+        """Everything these entities marked dirty, in one transaction; when it returns a kill loses nothing of it.
+
+        Raises:
+            StoreError: the disk would not take it; what memory holds is ahead of it from then on.
+        """
         if self._db is None:
             for entity in entities:
                 _forget(entity)
             return
-        self._db.execute("BEGIN")
-        for entity in {entity.path: entity for entity in entities}.values():
-            self._write(self._db, entity)
-            _forget(entity)
-        self._db.execute("COMMIT")
+        try:
+            self._db.execute("BEGIN")
+            for entity in {entity.path: entity for entity in entities}.values():
+                self._write(self._db, entity)
+                _forget(entity)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as wrong:
+            raise StoreError(f"the state could not be written: {wrong}. Restart the emulator when the disk is well") from wrong
 
     def _write(self, db: sqlite3.Connection, entity: Entity) -> None:
         if self._numbers.get(entity.path) != entity.sequence.last:
@@ -144,6 +150,7 @@ class Store:
     def close(self) -> None:
         if self._db:
             self._db.close()
+            self._db = None
 
 
 def _write_sessions(db: sqlite3.Connection, path: str, sessions: Sessions) -> None:

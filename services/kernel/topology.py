@@ -14,10 +14,14 @@ Tier = Literal["small", "large"]
 
 @dataclass(frozen=True)
 class Topic:
-    """A Service Bus topic. Where events of one entity must keep their order, its messages carry a session id."""
+    """A Service Bus topic. Where events of one entity must keep their order, its messages carry a session id.
+
+    At a `door` events come in from outside: what nobody listens to there is a dead letter, not silence.
+    """
 
     name: str
     sessions: bool = False
+    door: bool = False
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def _subscription(graph: Graph, subscription: Resource) -> dict[str, Any]:
         "deliveries": subscription.inputs["maxDeliveryCount"],
         "expired": "dead-letter" if subscription.inputs["deadLetteringOnMessageExpiration"] else "lost",
         "dead letters to": subscription.inputs.get("forwardDeadLetteredMessagesTo", "its own queue"),
+        **({"forwards to": subscription.inputs["forwardTo"]} if "forwardTo" in subscription.inputs else {}),
         "lets in": {
             rule.id.rpartition("/")[2]: filter_of(rule)
             for rule in rules
@@ -68,7 +69,10 @@ def _subscription(graph: Graph, subscription: Resource) -> dict[str, Any]:
 
 
 def filter_of(rule: Resource) -> dict[str, str]:
-    """What a rule matches; without the flag about rule actions that the SDK fills in."""
+    """What a rule matches, and what it changes; without the flag about rule actions that the SDK fills in."""
+    if "sqlFilter" in rule.inputs:
+        action = rule.inputs.get("action", {}).get("sqlExpression", "nothing")
+        return {"sql": rule.inputs["sqlFilter"]["sqlExpression"], "then": action}
     return {key: value for key, value in rule.inputs["correlationFilter"].items() if key != "requiresPreprocessing"}
 
 

@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
+from infra.unrouted import nobody_listens
 from local.graph import Graph, evaluate
+from local.mocks import ProgramError
 from services.kernel.topology import Subscription, Topic, Topology
 from tests.infra.summary import filter_of
 
@@ -25,9 +29,39 @@ def test_every_subscription_lost_the_rule_that_lets_everything_in(stack: Graph) 
 
     for subscription in stack.of_type("servicebus:Subscription"):
         rule = defaults.pop(f"{subscription.id}/rules/$Default")
-        assert rule.inputs["filterType"] == "CorrelationFilter"
-        assert filter_of(rule) == {"to": subscription.inputs["subscriptionName"]}
+        if subscription.inputs["subscriptionName"] != "unrouted":
+            assert rule.inputs["filterType"] == "CorrelationFilter"
+            assert filter_of(rule) == {"to": subscription.inputs["subscriptionName"]}
     assert not defaults
+
+
+def test_what_nobody_listens_to_at_a_door_is_kept_with_a_reason(stack: Graph) -> None:
+    kept = stack.one("servicebus:Subscription", "data-changes-unrouted")
+    (rule,) = (rule for rule in stack.of_type("servicebus:DefaultRule") if rule.id.startswith(f"{kept.id}/"))
+
+    assert kept.inputs["forwardTo"] == "dead-letters"
+    assert rule.inputs["filterType"] == "SqlFilter"
+    assert rule.inputs["action"]["sqlExpression"] == "SET DeadLetterReason = 'unrouted'"
+
+
+def test_the_rest_is_what_no_rule_of_any_listener_lets_in() -> None:
+    door = Topic("door", door=True)
+    listeners = [Subscription(door, "a", ("x", "y")), Subscription(door, "b", ("y", "z"))]
+
+    assert nobody_listens(listeners) == (
+        "(sys.Label IS NULL OR sys.Label NOT IN ('x', 'y', 'z')) AND (sys.To IS NULL OR sys.To NOT IN ('a', 'b'))"
+    )
+
+
+def test_a_window_that_only_an_emulator_takes_is_refused_for_azure() -> None:
+    with pytest.raises(ProgramError, match=r"messaging.*Azure takes 20 seconds and more"):
+        evaluate("dev", config_overrides={"messaging:duplicateWindowSeconds": "2"})
+
+
+def test_locks_last_as_long_as_the_stack_says() -> None:
+    graph = evaluate("dev", config_overrides={"messaging:lockSeconds": "30"})
+
+    assert {each.inputs["lockDuration"] for each in graph.of_type("servicebus:Subscription")} == {"PT30S"}
 
 
 def test_where_order_matters_the_subscription_has_sessions_and_keeps_its_own_dead_letters() -> None:
@@ -51,7 +85,7 @@ def test_a_subscription_is_as_patient_as_its_topology_says() -> None:
 def test_a_topic_sees_through_what_an_outbox_publishes_twice(stack: Graph) -> None:
     for topic in stack.of_type("servicebus:Topic"):
         assert topic.inputs["requiresDuplicateDetection"] is True
-        assert topic.inputs["duplicateDetectionHistoryTimeWindow"] == "PT10M"
+        assert topic.inputs["duplicateDetectionHistoryTimeWindow"] == {"dev": "PT10M", "local": "PT2S"}[stack.stack]
 
 
 def test_a_dead_letter_never_expires_and_may_come_again(stack: Graph) -> None:

@@ -42,13 +42,21 @@ def http(one_range: CosmosEmulator) -> Iterator[httpx.Client]:
 
 
 def send(
-    http: httpx.Client, cosmos: CosmosEmulator, verb: str, path: str, body: Any = b"", headers: dict[str, str] | None = None
+    http: httpx.Client,
+    cosmos: CosmosEmulator,
+    verb: str,
+    path: str,
+    body: Any = b"",
+    headers: dict[str, str] | None = None,
 ) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return http.request(verb, path, content=content, headers=sign(cosmos, verb, path) | (headers or {}))
 
 
 DOCS = "/dbs/tests/colls/{}/docs/"
+COLLS = "/dbs/tests/colls"
+ALL: dict[str, Any] = {"query": "SELECT * FROM c"}
+FEED = {"a-im": "Incremental Feed"}
 BATCH = {"x-ms-cosmos-is-batch-request": "True", **PK}
 QUERY = {"x-ms-documentdb-isquery": "true", **PK}
 UPSERT = {"x-ms-documentdb-is-upsert": "True", **PK}
@@ -86,18 +94,18 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [
     ("POST", DOCS, {"query": 1}, QUERY, 400, "query"),
     ("POST", DOCS, {"query": ""}, QUERY, 400, "begins with SELECT"),
     ("POST", DOCS, {"query": "SELECT * FROM c", "parameters": [{"name": "x"}]}, QUERY, 400, "parameters.0.name"),
-    ("POST", DOCS, {"query": "SELECT * FROM c"}, {**QUERY, "x-ms-continuation": "garbage"}, 400, "continuation 'garbage'"),
-    ("POST", DOCS, {"query": "SELECT * FROM c"}, {**QUERY, "x-ms-continuation": "WzEsMiwzXQ=="}, 400, "continuation"),
-    ("POST", DOCS, {"query": "SELECT * FROM c"}, {**QUERY, "x-ms-max-item-count": "many"}, 400, "must be -1 or a whole number"),
-    ("POST", DOCS, {"query": "SELECT * FROM c"}, {**QUERY, "x-ms-documentdb-partitionkey": "[1,2]"}, 400, "2 components"),
-    ("POST", DOCS, {"query": "SELECT * FROM c"}, {"x-ms-documentdb-isquery": "true"}, 400, "Cross partition query is required"),
+    ("POST", DOCS, ALL, {**QUERY, "x-ms-continuation": "garbage"}, 400, "continuation 'garbage'"),
+    ("POST", DOCS, ALL, {**QUERY, "x-ms-continuation": "WzEsMiwzXQ=="}, 400, "continuation"),
+    ("POST", DOCS, ALL, {**QUERY, "x-ms-max-item-count": "many"}, 400, "must be -1 or"),
+    ("POST", DOCS, ALL, {**QUERY, "x-ms-documentdb-partitionkey": "[1,2]"}, 400, "2 components"),
+    ("POST", DOCS, ALL, {"x-ms-documentdb-isquery": "true"}, 400, "Cross partition query"),
     ("GET", DOCS, b"", {"a-im": "Everything"}, 400, "must be 'Incremental Feed'"),
-    ("GET", DOCS, b"", {"a-im": "Incremental Feed", "if-none-match": "x"}, 400, "not a change feed position"),
-    ("GET", DOCS, b"", {"a-im": "Incremental Feed", "if-modified-since": "soon"}, 400, "not an RFC 1123 date"),
-    ("GET", DOCS, b"", {"a-im": "Incremental Feed", "x-ms-documentdb-partitionkeyrangeid": "9"}, 410, "no partition key range '9'"),
+    ("GET", DOCS, b"", {**FEED, "if-none-match": "x"}, 400, "not a change feed position"),
+    ("GET", DOCS, b"", {**FEED, "if-modified-since": "soon"}, 400, "not an RFC 1123 date"),
+    ("GET", DOCS, b"", {**FEED, "x-ms-documentdb-partitionkeyrangeid": "9"}, 410, "no partition key range"),
     ("GET", DOCS + "none", b"", PK, 404, "no item 'none'"),
     ("GET", DOCS + "none", b"", {}, 400, "partitionkey is missing"),
-    ("PUT", DOCS + "none", {"id": "other", "pk": "a"}, PK, 400, "not the id 'none' that is to be replaced"),
+    ("PUT", DOCS + "none", {"id": "other", "pk": "a"}, PK, 400, "not the id 'none'"),
     ("PATCH", DOCS + "none", [], PK, 400, "patch is invalid"),
     ("TRACE", DOCS + "none", b"", PK, 405, "not possible"),
     ("PUT", DOCS, {"id": "1", "pk": "a"}, PK, 405, "PUT is not possible"),
@@ -112,16 +120,18 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [
     ("POST", "/dbs", [], {}, 400, "must be a non-empty string"),
     ("POST", "/dbs", {"id": "tests"}, {}, 409, "already exists"),
     ("DELETE", "/dbs", b"", {}, 405, "DELETE is not possible"),
-    ("POST", "/dbs/tests/colls", {"id": "x"}, {}, 400, "partitionKey: Field required"),
-    ("POST", "/dbs/tests/colls", {"id": "x", "partitionKey": {"paths": ["pk"]}}, {}, 400, "partitionKey.paths.0"),
-    ("POST", "/dbs/tests/colls", {"id": "x", "partitionKey": {"paths": ["/a", "/b"]}}, {}, 400, "MultiHash"),
-    ("POST", "/dbs/tests/colls", {"id": "x", "partitionKey": {"paths": ["/a"], "version": 1}}, {}, 400, "partitionKey.version"),
-    ("POST", "/dbs/tests/colls", {"id": "x", "partitionKey": {"paths": ["/a"]}, "defaultTtl": 0}, {}, 400, "ttl 0"),
-    ("PUT", "/dbs/tests/colls/{}", {"id": "{}", "partitionKey": {"paths": ["/other"]}}, {}, 400, "partitionKey of container"),
+    ("POST", COLLS, {"id": "x"}, {}, 400, "partitionKey: Field required"),
+    ("POST", COLLS, {"id": "x", "partitionKey": {"paths": ["pk"]}}, {}, 400, "partitionKey.paths.0"),
+    ("POST", COLLS, {"id": "x", "partitionKey": {"paths": ["/a", "/b"]}}, {}, 400, "MultiHash"),
+    ("POST", COLLS, {"id": "x", "partitionKey": {"paths": ["/a"], "version": 1}}, {}, 400, "partitionKey.version"),
+    ("POST", COLLS, {"id": "x", "partitionKey": {"paths": ["/a"]}, "defaultTtl": 0}, {}, 400, "ttl 0"),
+    ("PUT", "/dbs/tests/colls/{}", {"id": "{}", "partitionKey": {"paths": ["/other"]}}, {}, 400, "partitionKey of"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("verb", "path", "body", "headers", "status", "says"), BAD, ids=[f"{n}: {case[5]}" for n, case in enumerate(BAD)])
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "headers", "status", "says"), BAD, ids=[f"{n}: {case[5]}" for n, case in enumerate(BAD)]
+)
 async def test_bad_input_is_answered_in_words(
     http: httpx.Client,
     cosmos: CosmosEmulator,
@@ -201,21 +211,32 @@ async def test_the_sdk_shows_the_reason(container: ContainerProxy) -> None:
 @settings(max_examples=200, deadline=None)
 @given(path=st.binary(max_size=60) | st.text("/dbscoldp%2f*?#.", max_size=40).map(str.encode))
 def test_a_path_is_a_route_or_an_error_in_words(path: bytes) -> None:
-    try:
-        assert parse_route(path).kind
-    except CosmosError as error:
-        assert error.status in (400, 404)
+    def status() -> int:
+        try:
+            parse_route(path)
+        except CosmosError as error:
+            return error.status
+        return 200
+
+    assert status() in (200, 400, 404)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    body=st.binary(max_size=30) | st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=4).map(lambda v: json.dumps(v).encode()),
+    body=st.binary(max_size=30)
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=4).map(lambda v: json.dumps(v).encode()),
     headers=st.sampled_from([PK, BATCH, QUERY, UPSERT, {}]),
     verb=st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "GET"]),
     item=st.sampled_from(["", "1"]),
 )
 def test_no_body_brings_the_emulator_down(
-    http: httpx.Client, one_range: CosmosEmulator, bad_input_container: str, body: bytes, headers: dict[str, str], verb: str, item: str
+    http: httpx.Client,
+    one_range: CosmosEmulator,
+    bad_input_container: str,
+    body: bytes,
+    headers: dict[str, str],
+    verb: str,
+    item: str,
 ) -> None:
     answer = send(http, one_range, verb, DOCS.format(bad_input_container) + item, body, headers)
 

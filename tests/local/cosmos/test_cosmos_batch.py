@@ -21,7 +21,11 @@ async def test_a_batch_answers_each_operation_in_order(container: ContainerProxy
             ("upsert", ({"id": "upserted", "pk": "a"},)),
             ("read", ("read",)),
             ("replace", ("replaced", {"id": "replaced", "pk": "a", "n": 2})),
-            ("patch", ("patched", [{"op": "incr", "path": "/n", "value": 1}]), {"filter_predicate": "from c where c.n=1"}),
+            (
+                "patch",
+                ("patched", [{"op": "incr", "path": "/n", "value": 1}]),
+                {"filter_predicate": "from c where c.n=1"},
+            ),
             ("delete", ("deleted",)),
         ],
         "a",
@@ -47,7 +51,11 @@ FAILING: list[tuple[str, Any, int]] = [
     ("read what is not there", ("read", ("none",)), 404),
     ("another partition's item", ("create", ({"id": "new", "pk": "b"},)), 400),
     ("a stale etag", ("replace", ("old", {"id": "old", "pk": "a"}), {"if_match_etag": '"stale"'}), 412),
-    ("a condition", ("patch", ("old", [{"op": "add", "path": "/n", "value": 1}]), {"filter_predicate": "from c where c.n=1"}), 412),
+    (
+        "a condition",
+        ("patch", ("old", [{"op": "add", "path": "/n", "value": 1}]), {"filter_predicate": "from c where c.n=1"}),
+        412,
+    ),
     ("an illegal id", ("create", ({"id": "new/", "pk": "a"},)), 400),
 ]
 
@@ -92,7 +100,12 @@ async def test_a_batch_takes_two_megabytes_and_no_more(container: ContainerProxy
 async def test_a_failed_batch_leaves_the_session_where_it_was(container: ContainerProxy) -> None:
     async def position() -> str:
         seen: list[Any] = []
-        [_ async for _ in container.query_items_change_feed(response_hook=lambda headers, _: seen.append(headers["etag"]))]
+        [
+            _
+            async for _ in container.query_items_change_feed(
+                response_hook=lambda headers, _: seen.append(headers["etag"])
+            )
+        ]
         return seen[-1]
 
     await container.create_item({"id": "1", "pk": "a"})

@@ -31,18 +31,20 @@ class Reader:
         return cls(container, [feed_range async for feed_range in container.read_feed_ranges()], page)
 
     async def poll(self) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        for at, (feed_range, token) in enumerate(self.tokens):
-            headers: list[Any] = []
-            begin: dict[str, Any] = (
-                {"continuation": token} if token else {"start_time": "Beginning", "feed_range": feed_range}
-            )
-            feed = self.container.query_items_change_feed(
-                max_item_count=self.page, response_hook=lambda h, _: headers.append(h), **begin
-            )
-            items += [item async for item in feed]
-            self.tokens[at] = (feed_range, headers[-1]["etag"])
-        return items
+        parts = [await self._read(feed_range, token) for feed_range, token in self.tokens]
+        self.tokens = [(feed_range, token) for (feed_range, _), (_, token) in zip(self.tokens, parts, strict=True)]
+        return [item for items, _ in parts for item in items]
+
+    async def _read(self, feed_range: dict[str, Any], token: str | None) -> tuple[list[dict[str, Any]], str]:
+        headers: list[Any] = []
+        begin: dict[str, Any] = {"start_time": "Beginning", "feed_range": feed_range}
+        feed = self.container.query_items_change_feed(
+            max_item_count=self.page,
+            response_hook=lambda seen, _: headers.append(seen),
+            **({"continuation": token} if token else begin),
+        )
+        items = [item async for item in feed]
+        return items, headers[-1]["etag"]
 
 
 async def collect(feed: AsyncIterator[dict[str, Any]]) -> list[str]:
@@ -129,7 +131,9 @@ async def test_queries_work_per_feed_range(container: ContainerProxy) -> None:
 
     found: list[str] = []
     async for feed_range in container.read_feed_ranges():
-        found += [i["id"] async for i in container.query_items("SELECT c.id FROM c", feed_range=feed_range, max_item_count=7)]
+        found += [
+            i["id"] async for i in container.query_items("SELECT c.id FROM c", feed_range=feed_range, max_item_count=7)
+        ]
 
     assert sorted(int(i) for i in found) == list(range(40))
 
@@ -195,7 +199,9 @@ async def test_a_feed_of_all_versions_is_refused_by_name(container: ContainerPro
 async def test_a_session_reads_its_own_writes(client: CosmosClient, container: ContainerProxy) -> None:
     tokens: list[str] = []
 
-    await container.create_item({"id": "1", "pk": "a"}, response_hook=lambda h, _: tokens.append(h["x-ms-session-token"]))
+    await container.create_item(
+        {"id": "1", "pk": "a"}, response_hook=lambda h, _: tokens.append(h["x-ms-session-token"])
+    )
     read = await container.read_item("1", "a", session_token=tokens[0])
 
     assert read["id"] == "1"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -15,20 +15,28 @@ from local.cosmos.server import CosmosEmulator
 
 
 @pytest.fixture
-def door(cosmos: CosmosEmulator) -> Iterator[httpx.Client]:
+async def door(cosmos: CosmosEmulator) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {cosmos.key()}"}
-    with httpx.Client(base_url=cosmos.endpoint, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=cosmos.endpoint, headers=headers) as client:
         yield client
-        client.delete("/_emulator/faults")
+        await client.delete("/_emulator/faults")
 
 
 def counts(cosmos: CosmosEmulator, container: ContainerProxy) -> dict[str, int]:
     return cosmos.counts()[f"tests/{container.id}"]
 
 
-async def test_the_sdk_waits_out_a_429_and_succeeds(cosmos: CosmosEmulator, container: ContainerProxy, door: httpx.Client) -> None:
-    fault = {"status": 429, "substatus": 3200, "retryAfterMs": 60, "count": 3, "match": {"verb": "POST", "container": container.id}}
-    assert door.post("/_emulator/faults", json=fault).status_code == 201
+async def test_the_sdk_waits_out_a_429_and_succeeds(
+    cosmos: CosmosEmulator, container: ContainerProxy, door: httpx.AsyncClient
+) -> None:
+    fault = {
+        "status": 429,
+        "substatus": 3200,
+        "retryAfterMs": 60,
+        "count": 3,
+        "match": {"verb": "POST", "container": container.id},
+    }
+    assert (await door.post("/_emulator/faults", json=fault)).status_code == 201
     await container.read()
 
     began = time.monotonic()
@@ -79,18 +87,18 @@ async def test_a_fault_may_be_a_delay_only(cosmos: CosmosEmulator, container: Co
     assert time.monotonic() - began >= 0.15
 
 
-async def test_faults_are_seen_and_cleared(door: httpx.Client) -> None:
-    door.post("/_emulator/faults", json={"status": 429, "count": 2, "match": {"container": "nowhere"}})
+async def test_faults_are_seen_and_cleared(door: httpx.AsyncClient) -> None:
+    await door.post("/_emulator/faults", json={"status": 429, "count": 2, "match": {"container": "nowhere"}})
 
-    waiting = door.get("/_emulator/faults").json()
-    door.delete("/_emulator/faults")
+    waiting = (await door.get("/_emulator/faults")).json()
+    await door.delete("/_emulator/faults")
 
     assert [(fault["status"], fault["count"]) for fault in waiting] == [(429, 2)]
-    assert door.get("/_emulator/faults").json() == []
+    assert (await door.get("/_emulator/faults")).json() == []
 
 
 async def test_counts_tell_reads_writes_batches_queries_and_feeds_apart(
-    cosmos: CosmosEmulator, container: ContainerProxy, door: httpx.Client
+    cosmos: CosmosEmulator, container: ContainerProxy, door: httpx.AsyncClient
 ) -> None:
     await container.create_item({"id": "1", "pk": "a"})
     await container.upsert_item({"id": "1", "pk": "a"})
@@ -99,23 +107,24 @@ async def test_counts_tell_reads_writes_batches_queries_and_feeds_apart(
     [_ async for _ in container.query_items("SELECT * FROM c", partition_key="a")]
     [_ async for _ in container.query_items_change_feed(start_time="Beginning", partition_key="a")]
 
-    seen: dict[str, Any] = door.get("/_emulator/counts").json()[f"tests/{container.id}"]
+    seen: dict[str, Any] = (await door.get("/_emulator/counts")).json()[f"tests/{container.id}"]
 
     assert seen == counts(cosmos, container)
     assert seen | {"metadata": 0} == {"writes": 2, "reads": 1, "batches": 1, "queries": 1, "feeds": 1, "metadata": 0}
 
 
-async def test_counts_begin_anew_when_told(container: ContainerProxy, door: httpx.Client) -> None:
+async def test_counts_begin_anew_when_told(container: ContainerProxy, door: httpx.AsyncClient) -> None:
     await container.create_item({"id": "1", "pk": "a"})
 
-    door.delete("/_emulator/counts")
+    await door.delete("/_emulator/counts")
 
-    assert f"tests/{container.id}" not in door.get("/_emulator/counts").json()
+    assert f"tests/{container.id}" not in (await door.get("/_emulator/counts")).json()
 
 
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer nope"}, {"authorization": "type=master"}])
 async def test_the_admin_door_wants_the_owners_key(cosmos: CosmosEmulator, header: dict[str, str]) -> None:
-    answer = httpx.post(f"{cosmos.endpoint}_emulator/faults", json={"status": 429}, headers=header)
+    async with httpx.AsyncClient(base_url=cosmos.endpoint, headers=header) as stranger:
+        answer = await stranger.post("/_emulator/faults", json={"status": 429})
 
     assert answer.status_code == 401
     assert "owner's account key" in answer.json()["message"]
@@ -132,8 +141,8 @@ async def test_the_admin_door_wants_the_owners_key(cosmos: CosmosEmulator, heade
         ([], "The fault is invalid"),
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_a_400(door: httpx.Client, fault: Any, says: str) -> None:
-    answer = door.post("/_emulator/faults", json=fault)
+async def test_a_fault_that_makes_no_sense_is_a_400(door: httpx.AsyncClient, fault: Any, says: str) -> None:
+    answer = await door.post("/_emulator/faults", json=fault)
 
     assert answer.status_code == 400
     assert says in answer.json()["message"]

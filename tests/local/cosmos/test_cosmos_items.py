@@ -130,7 +130,9 @@ async def test_a_write_may_ask_for_no_body(container: ContainerProxy) -> None:
     assert (await container.read_item("1", "a"))["id"] == "1"
 
 
-@pytest.mark.parametrize("item_id", ["with space in it", "ü€😀", "per%20cent", "a+b&c=d", "quote'\"", "(x);,:@$!*", "dbs"])
+@pytest.mark.parametrize(
+    "item_id", ["with space in it", "ü€😀", "per%20cent", "a+b&c=d", "quote'\"", "(x);,:@$!*", "dbs"]
+)
 async def test_an_id_with_unusual_characters_works(container: ContainerProxy, item_id: str) -> None:
     await container.create_item({"id": item_id, "pk": item_id})
 
@@ -203,7 +205,9 @@ async def test_an_item_expires_after_its_ttl(database: DatabaseProxy, fresh_name
     await container.create_item({"id": "default", "pk": "a"})
 
 
-async def test_a_ttl_counts_only_where_the_container_has_one(container: ContainerProxy, database: DatabaseProxy) -> None:
+async def test_a_ttl_counts_only_where_the_container_has_one(
+    container: ContainerProxy, database: DatabaseProxy
+) -> None:
     await container.create_item({"id": "1", "pk": "a", "ttl": 1})
 
     await asyncio.sleep(1.05)

@@ -1,6 +1,7 @@
 """effective partition keys against the SDK's own hash; physical ranges without gaps"""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_every_key_is_in_exactly_one_range(count: int, value: Any) -> None:
     epk = effective_partition_key([value])
 
     assert (ranges[0].minimum, ranges[-1].maximum) == ("", "FF")
-    assert all(low.maximum == high.minimum for low, high in zip(ranges, ranges[1:], strict=False))
+    assert all(low.maximum == high.minimum for low, high in pairwise(ranges))
     assert [found for found in ranges if found.minimum <= epk < found.maximum] == [owner_of(ranges, epk)]
 
 

@@ -1,5 +1,7 @@
 """queries over the official aio client: the supported subset, paging, what Azure refuses and what this emulator does"""
 
+# ruff: noqa: S608 - texts of queries are the subject here
+
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ DOCUMENTS: list[dict[str, Any]] = [
     {"id": "2", "n": 2.5, "s": "banana", "b": False, "tags": [], "o": {"k": 2}},
     {"id": "3", "n": "10", "s": None, "tags": [{"a": 1, "b": 2}], "order": 1, "value": 5, "group": "g"},
     {"id": "4", "n": None, "s": "Äpfel_100%", "b": "true", "a b": {"c.d": "dotted"}},
-    {"id": "5", "s": "it's \"quoted\"", "n": -3, "nested": [[1, 2], [3]]},
+    {"id": "5", "s": 'it\'s "quoted"', "n": -3, "nested": [[1, 2], [3]]},
 ]
 
 
@@ -29,7 +31,9 @@ async def filled(container: ContainerProxy) -> ContainerProxy:
     return container
 
 
-async def run(container: ContainerProxy, text: str, parameters: dict[str, Any] | None = None, **options: Any) -> list[Any]:
+async def run(
+    container: ContainerProxy, text: str, parameters: dict[str, Any] | None = None, **options: Any
+) -> list[Any]:
     bound = [{"name": name, "value": value} for name, value in (parameters or {}).items()]
     return [row async for row in container.query_items(text, parameters=bound, **options)]
 
@@ -114,7 +118,9 @@ WHERE: list[tuple[str, dict[str, Any], str]] = [
 
 async def test_a_filter_keeps_what_it_is_true_for(filled: ContainerProxy) -> None:
     found = {
-        where: "".join(sorted(await run(filled, f"SELECT VALUE c.id FROM c WHERE {where}", parameters, partition_key="a")))
+        where: "".join(
+            sorted(await run(filled, f"SELECT VALUE c.id FROM c WHERE {where}", parameters, partition_key="a"))
+        )
         for where, parameters, _ in WHERE
     }
 
@@ -156,7 +162,7 @@ SELECT: list[tuple[str, list[Any]]] = [
     ("SELECT COUNT(1) AS n, MAX(c.id) AS last FROM c", [{"n": 5, "last": "5"}]),
     ("SELECT VALUE {'n': COUNT(1), 'double': COUNT(1) * 2} FROM c", [{"n": 5, "double": 10}]),
     ("SELECT c.pk, COUNT(1) AS n FROM c GROUP BY c.pk", [{"pk": "a", "n": 5}]),
-    ("SELECT IS_NUMBER(c.n) AS number, COUNT(1) AS n FROM c GROUP BY IS_NUMBER(c.n)", [{"number": True, "n": 3}, {"number": False, "n": 2}]),
+    ("SELECT VALUE [IS_NUMBER(c.n), COUNT(1)] FROM c GROUP BY IS_NUMBER(c.n)", [[True, 3], [False, 2]]),
 ]  # fmt: skip
 
 
@@ -321,7 +327,9 @@ async def test_databases_and_containers_are_listed_and_queried(
 
     listed = [entry["id"] async for entry in database.list_containers()]
     parameters: list[dict[str, Any]] = [{"name": "@id", "value": fresh_name}]
-    queried = [e["id"] async for e in database.query_containers("SELECT * FROM c WHERE c.id = @id", parameters=parameters)]
+    queried = [
+        e["id"] async for e in database.query_containers("SELECT * FROM c WHERE c.id = @id", parameters=parameters)
+    ]
 
     assert {container.id, fresh_name} <= set(listed)
     assert queried == [fresh_name]

@@ -1,8 +1,11 @@
 """the query compiler against an oracle in plain Python, and the parser against garbage"""
 
+# ruff: noqa: S608 - texts of queries are the subject here
+
 import json
 import sqlite3
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,7 +29,9 @@ scalars = (
     | st.sampled_from([0.5, -0.0, 1e300, 2.0, "", "a", "A", "1", "true", "null", "ß", "😀", "￿", "a%", 'q"\\'])
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3), max_leaves=6
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+    max_leaves=6,
 )
 documents = st.dictionaries(st.sampled_from(NAMES), values, max_size=4)
 
@@ -40,7 +45,9 @@ def connection() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def ask(connection: sqlite3.Connection, text: str, stored: list[Any], parameters: dict[str, Any] | None = None) -> list[Any]:
+def ask(
+    connection: sqlite3.Connection, text: str, stored: list[Any], parameters: dict[str, Any] | None = None
+) -> list[Any]:
     connection.execute("DELETE FROM items")
     rows = [(json.dumps(document, ensure_ascii=False),) for document in stored]
     connection.executemany("INSERT INTO items (body) VALUES (?)", rows)
@@ -67,7 +74,7 @@ truths: st.SearchStrategy[Expression] = st.recursive(
 )
 
 
-def written(expression: Expression, bound: dict[str, Any]) -> str:
+def written(expression: Expression, bound: dict[str, Any]) -> str:  # noqa: PLR0911 (one case each)
     match expression:
         case ("path", *steps):
             return "c" + "".join(f"[{step}]" if isinstance(step, int) else f'["{step}"]' for step in steps)
@@ -89,14 +96,14 @@ def written(expression: Expression, bound: dict[str, Any]) -> str:
             raise AssertionError(expression)
 
 
-def meant(expression: Expression, document: Any) -> Any:
+def meant(expression: Expression, document: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 (one case each)
     """True, False or another value; MISSING is undefined."""
     match expression:
         case ("path", *steps):
             for step in steps:
-                if isinstance(step, int) and isinstance(document, list) and step < len(document):
-                    document = document[step]
-                elif isinstance(step, str) and isinstance(document, dict) and step in document:
+                if (isinstance(step, int) and isinstance(document, list) and step < len(document)) or (
+                    isinstance(step, str) and isinstance(document, dict) and step in document
+                ):
                     document = document[step]
                 else:
                     return MISSING
@@ -152,14 +159,20 @@ def same(left: Any, right: Any) -> bool:
             return {name: normal(entry) for name, entry in value.items()}
         if isinstance(value, list):
             return [normal(entry) for entry in value]
-        return ("number", float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else (type(value).__name__, value)
+        return (
+            ("number", float(value))
+            if isinstance(value, int | float) and not isinstance(value, bool)
+            else (type(value).__name__, value)
+        )
 
     return normal(left) == normal(right)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(expression=truths, stored=st.lists(documents, min_size=1, max_size=4))
-def test_a_filter_means_what_the_oracle_says(connection: sqlite3.Connection, expression: Expression, stored: list[Any]) -> None:
+def test_a_filter_means_what_the_oracle_says(
+    connection: sqlite3.Connection, expression: Expression, stored: list[Any]
+) -> None:
     bound: dict[str, Any] = {}
     text = f"SELECT * FROM c WHERE {written(expression, bound)}"
 
@@ -168,7 +181,7 @@ def test_a_filter_means_what_the_oracle_says(connection: sqlite3.Connection, exp
     assert found == [document for document in stored if meant(expression, document) is True]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(path=paths, stored=st.lists(documents, max_size=5))
 def test_what_is_selected_is_what_is_there(connection: sqlite3.Connection, path: Expression, stored: list[Any]) -> None:
     text = written(path, {})
@@ -181,7 +194,7 @@ def test_what_is_selected_is_what_is_there(connection: sqlite3.Connection, path:
     assert built == [{"y": []} if value is MISSING else {"x": value, "y": [value]} for value in there]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(stored=st.lists(documents, max_size=6))
 def test_order_and_groups_follow_the_order_of_types(connection: sqlite3.Connection, stored: list[Any]) -> None:
     ahead = ask(connection, "SELECT * FROM c ORDER BY c.a", stored)
@@ -189,7 +202,7 @@ def test_order_and_groups_follow_the_order_of_types(connection: sqlite3.Connecti
 
     ranks = [rank(document.get("a", MISSING)) for document in ahead]
     assert ranks == sorted(ranks)
-    for before, after in zip(ahead, ahead[1:], strict=False):
+    for before, after in pairwise(ahead):
         assert compared(">", before.get("a", MISSING), after.get("a", MISSING)) in (False, MISSING)
     kept: list[Any] = []
     for value in (document["a"] for document in stored if "a" in document):
@@ -216,34 +229,38 @@ def test_equal_values_and_only_they_share_a_sort_key(left: Any, right: Any) -> N
 
 # --- garbage --------------------------------------------------------------------------------------------------------
 
-TOKENS = [
-    "SELECT", "VALUE", "DISTINCT", "TOP", "FROM", "WHERE", "GROUP BY", "ORDER BY", "OFFSET", "LIMIT", "JOIN", "IN", "AND", "NOT",
-    "BETWEEN", "LIKE", "ESCAPE", "EXISTS", "AS", "c", "c.a", "c[", "]", "(", ")", "{", "}", "[", ",", ":", ".", "*", "=", "??", "?",
-    "@x", "@", "'a'", '"b"', "'", '"', "1", "1e999", "-", "--", "/*", ";", "\\", "udf.f(", "COUNT(1)", "IS_DEFINED(", "NULL", "CASE",
-    "WHEN", "CAST(", "DATE", "INTERVAL", "UNNEST(", "WITH", "UNION", "OVER", "PIVOT", "TABLESAMPLE", "QUALIFY", "r'", "b'", "`", "#",
-    "$", "\x00", "ü", "%", "||", "<", ">", "!=", "~", "&", "|", "^", "STRUCT<", "ARRAY<", "EXTRACT(", "FOR", "SET", "@@x", "{{", "}}",
-]  # fmt: skip
+TOKENS = r"""
+SELECT VALUE DISTINCT TOP FROM WHERE GROUP ORDER BY OFFSET LIMIT JOIN IN AND NOT BETWEEN LIKE ESCAPE EXISTS AS c c.a
+c[ ] ( ) { } [ , : . * = ?? ? @x @ 'a' "b" ' " 1 1e999 - -- /* ; \ udf.f( COUNT(1) IS_DEFINED( NULL CASE WHEN CAST(
+DATE INTERVAL UNNEST( WITH UNION OVER PIVOT TABLESAMPLE QUALIFY r' b' ` # $ ü % || < > != ~ & | ^ STRUCT< ARRAY< EXTRACT( FOR SET @@x {{ }}
+""".split()  # noqa: SIM905 (a hundred quoted tokens are no easier to read)
 
 
-@settings(max_examples=500, deadline=None)
+def refused(connection: sqlite3.Connection, text: str) -> CosmosError | None:
+    try:
+        ask(connection, text, [{"a": 1}], {"@x": 1})
+    except CosmosError as error:
+        return error
+    return None
+
+
+@settings(max_examples=300, deadline=None)
 @given(text=st.lists(st.sampled_from(TOKENS), max_size=14).map(" ".join) | st.text(max_size=60), select=st.booleans())
 def test_the_parser_raises_nothing_but_its_own_error(connection: sqlite3.Connection, text: str, select: bool) -> None:  # noqa: FBT001
-    query = f"SELECT {text}" if select else text
-    try:
-        ask(connection, query, [{"a": 1}], {"@x": 1})
-    except CosmosError as error:
-        assert error.status == 400
-        assert error.message
+    refusal = refused(connection, f"SELECT {text}" if select else text)
+
+    assert refusal is None or (refusal.status == 400 and refusal.message)
 
 
 @settings(max_examples=200, deadline=None)
-@given(clause=st.lists(st.sampled_from(TOKENS), min_size=1, max_size=8).map(" ".join), where=st.sampled_from(["WHERE", "ORDER BY", "GROUP BY", ","]))
+@given(
+    clause=st.lists(st.sampled_from(TOKENS), min_size=1, max_size=8).map(" ".join),
+    where=st.sampled_from(["WHERE", "ORDER BY", "GROUP BY", ","]),
+)
 def test_a_broken_clause_is_refused_in_words(connection: sqlite3.Connection, clause: str, where: str) -> None:
-    try:
-        ask(connection, f"SELECT c.a FROM c {where} {clause}", [{"a": 1}], {"@x": 1})
-    except CosmosError as error:
-        assert error.status == 400
-        assert len(error.message) > 10
+    refusal = refused(connection, f"SELECT c.a FROM c {where} {clause}")
+
+    assert refusal is None or (refusal.status == 400 and refusal.message)
 
 
 @given(name=st.text(max_size=20), ascii_only=st.booleans())
@@ -253,9 +270,11 @@ def test_a_property_name_is_never_read_as_sql(connection: sqlite3.Connection, na
     stored = [{"a": 1, name: "secret"}]
     quoted = json.dumps(name, ensure_ascii=ascii_only)
 
-    try:
-        found = ask(connection, f"SELECT VALUE c[{quoted}] FROM c WHERE c[@name] = 'secret'", stored, {"@name": name})
-    except CosmosError as error:
-        assert "property name" in error.message or "Syntax error" in error.message
+    def find() -> list[Any]:
+        return ask(connection, f"SELECT VALUE c[{quoted}] FROM c WHERE c[@name] = 'secret'", stored, {"@name": name})
+
+    if name and name.isprintable() and not set(name) & set('"\\'):
+        assert find() == ["secret"]
     else:
-        assert found == ["secret"]
+        with pytest.raises(CosmosError, match="the property name"):
+            find()

@@ -147,7 +147,7 @@ async def test_a_call_that_outlasts_the_lock_keeps_its_message() -> None:
 
     async def on_order(message: func.ServiceBusMessage) -> None:
         counts.append(message.delivery_count)
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.6)
         done.set()
 
     # when
@@ -170,7 +170,7 @@ async def test_a_lock_is_not_renewed_for_longer_than_host_json_allows(caplog: py
     async def on_order(message: func.ServiceBusMessage) -> None:
         counts.append(message.delivery_count)
         if message.delivery_count == 1:
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.3)
 
     # when
     limits = host_json(maxAutoLockRenewalDuration="00:00:00")

@@ -158,7 +158,7 @@ R = "UserConfig.Namespaces[0].Topics[0].Subscriptions[0].Rules[0].Properties"
         ),
         (
             wrap(
-                '{"Name": "q", "Properties": {"ForwardTo": "r"}}, {"Name": "r", "Properties": {"RequiresSession": true}}'
+                '{"Name": "q", "Properties": {"ForwardTo": "r"}}, {"Name": "r", "Properties": {"RequiresSession":true}}'
             ),
             f"{Q}.Properties.ForwardTo: 'r' requires sessions",
         ),
@@ -199,7 +199,7 @@ def test_a_config_that_contradicts_itself_cannot_be_made_in_python_either() -> N
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read .*none.json: No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.json: No such file"):
         load_config(tmp_path / "none.json")
     (tmp_path / "latin").write_bytes(b'{"\xff": 1}')
     with pytest.raises(ConfigError, match="not UTF-8"):

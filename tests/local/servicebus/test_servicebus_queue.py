@@ -162,7 +162,7 @@ async def test_an_unknown_entity_is_named_and_the_known_ones_are_listed(start: S
     clients = await start(queue())
 
     # when / then
-    with pytest.raises(MessagingEntityNotFoundError, match="'nothing'.*config has: orders"):
+    with pytest.raises(MessagingEntityNotFoundError, match=r"'nothing'.*config has: orders"):
         await clients.send("nothing", "x")
     with pytest.raises(MessagingEntityNotFoundError, match="'nothing'"):
         await clients.receiver("nothing")

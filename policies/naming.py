@@ -1,0 +1,101 @@
+"""the id or name that one resource holds of another -> that other resource, also while Azure has not named it yet"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.resources import Resource, Stack, Unknown
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How ids of a type end: kinds and, for each, the input that holds the name. `shown` are those that tell apart."""
+
+    kinds: tuple[str, ...]
+    names: tuple[str, ...]
+    shown: tuple[str, ...] = ()
+
+
+KINDS: Mapping[str, Kind] = {
+    "applicationinsights:Component": Kind(("components",), ("resourceName",)),
+    "cognitiveservices:Account": Kind(("accounts",), ("accountName",)),
+    "cosmosdb:DatabaseAccount": Kind(("databaseAccounts",), ("accountName",)),
+    "cosmosdb:SqlResourceSqlDatabase": Kind(("databaseAccounts", "dbs"), ("accountName", "databaseName")),
+    "cosmosdb:SqlResourceSqlContainer": Kind(
+        ("databaseAccounts", "dbs", "colls"), ("accountName", "databaseName", "containerName"), ("containerName",)
+    ),
+    "keyvault:Secret": Kind(("vaults", "secrets"), ("vaultName", "secretName"), ("secretName",)),
+    "keyvault:Vault": Kind(("vaults",), ("vaultName",)),
+    "resources:ResourceGroup": Kind(("resourceGroups",), ("resourceGroupName",)),
+    "servicebus:Namespace": Kind(("namespaces",), ("namespaceName",)),
+    "servicebus:Queue": Kind(("namespaces", "queues"), ("namespaceName", "queueName"), ("queueName",)),
+    "servicebus:Subscription": Kind(
+        ("namespaces", "topics", "subscriptions"),
+        ("namespaceName", "topicName", "subscriptionName"),
+        ("topicName", "subscriptionName"),
+    ),
+    "servicebus:Topic": Kind(("namespaces", "topics"), ("namespaceName", "topicName"), ("topicName",)),
+    "storage:StorageAccount": Kind(("storageAccounts",), ("accountName",)),
+}
+"""What a role can be granted on, or a setting point to. Cosmos DB's scopes say dbs and colls where ids say otherwise."""
+
+
+def name_at(resource: Resource, key: str, stack: Stack) -> Any:
+    """The name that an input holds; while that is unknown, the own name of what it comes from.
+
+    Raises:
+        Unknown: if that has no name yet either.
+    """
+    try:
+        return resource.get(key)
+    except Unknown:
+        source = _source(resource, key, stack)
+        if source is None:
+            raise
+        return name_at(source, KINDS[source.type].names[-1], stack)
+
+
+def label(resource: Resource, stack: Stack) -> str:
+    """Type and names; of an account the type alone, for a stack has one, and Pulumi makes its name up.
+
+    Raises:
+        Unknown: if a name is not known yet.
+    """
+    names = "/".join(str(name_at(resource, key, stack)) for key in KINDS[resource.type].shown)
+    return f"{resource.type} {names}".rstrip()
+
+
+def label_at(resource: Resource, key: str, stack: Stack) -> str:
+    """The label of what the id in an input names, or the id itself if the stack has no such thing.
+
+    Raises:
+        Unknown: if neither the id is known yet nor what it comes from.
+    """
+    try:
+        identifier = str(resource.get(key))
+    except Unknown:
+        source = _source(resource, key, stack)
+        if source is None:
+            raise
+        return label(source, stack)
+    named = (each for each in stack.of_type(*KINDS) if _names(identifier, each, stack))
+    return next((label(each, stack) for each in named), identifier)
+
+
+def _source(resource: Resource, key: str, stack: Stack) -> Resource | None:
+    """What an input was computed from: the innermost, where that was several, as with account and container."""
+    urns = resource.comes_from.get(key, ())
+    sources = (each for each in stack.of_type(*KINDS) if each.urn in urns)
+    return max(sources, key=lambda each: len(KINDS[each.type].names), default=None)
+
+
+def _names(identifier: str, resource: Resource, stack: Stack) -> bool:
+    kind = KINDS[resource.type]
+    try:
+        parts = [name_at(resource, key, stack) for key in kind.names]
+    except Unknown:
+        return False
+    if parts[-1] is None:  # not given by the program: Azure's, or Pulumi's
+        parts[-1] = resource.outputs.get("name")
+    tail = "".join(f"/{each}/{name}" for each, name in zip(kind.kinds, parts, strict=True))
+    return identifier.casefold().endswith(tail.casefold())

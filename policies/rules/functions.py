@@ -1,0 +1,241 @@
+"""the function apps: encrypted, signed in as themselves, no passwords, no back doors"""
+
+from collections.abc import Iterable, Iterator
+
+from policies.resources import Resource, Stack, Unknown, app_settings
+from policies.rule import EXAMPLE_DAY, Rule, alone, requires
+
+APP = "web:WebApp"
+LEGACY = frozenset({
+    "FUNCTIONS_EXTENSION_VERSION",
+    "FUNCTIONS_WORKER_RUNTIME",
+    "SCM_DO_BUILD_DURING_DEPLOYMENT",
+    "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+    "WEBSITE_CONTENTSHARE",
+    "WEBSITE_NODE_DEFAULT_VERSION",
+    "WEBSITE_RUN_FROM_PACKAGE",
+})  # fmt: skip
+
+
+def _tls(app: Resource, stack: Stack) -> Iterator[str]:
+    """Of the app, and of the site that its code is published to."""
+    for path in ("siteConfig.minTlsVersion", "siteConfig.scmMinTlsVersion"):
+        yield from requires(path, "1.2", "1.3")(app, stack)
+
+
+def _identity(app: Resource, _: Stack) -> Iterator[str]:
+    kind = app.get("identity.type")
+    if "userassigned" not in str(kind or "").replace("_", "").casefold():
+        yield f"identity.type is {kind or 'not set'}, not UserAssigned"
+    if "keyVaultReferenceIdentity" not in set(app.inputs):
+        yield "keyVaultReferenceIdentity is not set, so references into the vault do not resolve"
+
+
+def _deploys_as_itself(app: Resource, stack: Stack) -> Iterable[str]:
+    path = "functionAppConfig.deployment.storage.authentication.type"
+    return requires(path, "UserAssignedIdentity", "SystemAssignedIdentity")(app, stack)
+
+
+def _no_wildcard(app: Resource, _: Stack) -> Iterator[str]:
+    if "*" in (app.get("siteConfig.cors.allowedOrigins") or ()):
+        yield "siteConfig.cors.allowedOrigins contains *"
+
+
+def _no_legacy(app: Resource, _: Stack) -> Iterator[str]:
+    if found := sorted(LEGACY & app_settings(app).keys()):
+        yield f"siteConfig.appSettings has {', '.join(found)}"
+
+
+def _no_passwords(app: Resource, stack: Stack) -> Iterator[str]:
+    for type_ in ("web:WebAppScmAllowed", "web:WebAppFtpAllowed"):
+        if not any(_is_of(policy, app) for policy in stack.of_type(type_)):
+            yield f"no {type_} switches its publishing password off"
+
+
+def _is_of(policy: Resource, app: Resource) -> bool:
+    """By the app's name; while that is not known, by where the name comes from."""
+    try:
+        return policy.get("name") in {app.outputs.get("name"), app.get("name")} - {None}
+    except Unknown:
+        return app.urn in policy.comes_from.get("name", ())
+
+
+def _app_with(*policies: str, of: str = "app-1") -> Stack:
+    app = Resource(APP, "inference", {}, {"name": "app-1"}, urn="urn:app")
+    return Stack((app, *(Resource(type_, type_, {"name": of, "allow": False}) for type_ in policies)), EXAMPLE_DAY)
+
+
+HTTPS = Rule(
+    id="functions-https",
+    title="Apps are reached over HTTPS only",
+    why="Over plain HTTP, events and tokens can be read on the way.",
+    remedy="Set https_only=True on the app.",
+    severity="high",
+    sources=(
+        "CKV_AZURE_14",
+        "CKV_AZURE_70",
+        "Azure.AppService.UseHTTPS (AZR-000084)",
+        "Azure Policy 6d555dd1-86f2-4f1c-8ed7-5abae7c6cbab",
+    ),
+    about=(APP,),
+    check=requires("httpsOnly", True),
+    passes=alone(APP, {"httpsOnly": True}),
+    fails=alone(APP, {"httpsOnly": False}, {}),
+)
+
+TLS = Rule(
+    id="functions-tls",
+    title="Apps speak TLS 1.2 or newer",
+    why="Older versions have known attacks.",
+    remedy='Set min_tls_version="1.2" and scm_min_tls_version="1.2" in site_config.',
+    severity="high",
+    sources=(
+        "CKV_AZURE_15",
+        "CKV_AZURE_145",
+        "Azure.AppService.MinTLS (AZR-000073)",
+        "Azure Policy f9d614c5-c173-4d56-95a7-b4437057d193",
+    ),
+    about=(APP,),
+    check=_tls,
+    passes=alone(APP, {"siteConfig": {"minTlsVersion": "1.2", "scmMinTlsVersion": "1.2"}}),
+    fails=alone(
+        APP,
+        {"siteConfig": {"minTlsVersion": "1.0", "scmMinTlsVersion": "1.2"}},
+        {"siteConfig": {"minTlsVersion": "1.2"}},
+        {},
+    ),
+)
+
+NO_FTP = Rule(
+    id="functions-no-ftp",
+    title="Nobody uploads code over FTP",
+    why="FTP sends passwords and code in plain text.",
+    remedy='Set ftps_state="Disabled" in site_config.',
+    severity="medium",
+    sources=("CKV_AZURE_78", "Azure Policy 399b2637-a50f-4f95-96f8-3a145476eb15"),
+    about=(APP,),
+    check=requires("siteConfig.ftpsState", "Disabled"),
+    passes=alone(APP, {"siteConfig": {"ftpsState": "Disabled"}}),
+    fails=alone(APP, {"siteConfig": {"ftpsState": "AllAllowed"}}, {"siteConfig": {"ftpsState": "FtpsOnly"}}, {}),
+)
+
+NO_DEBUGGER = Rule(
+    id="functions-no-remote-debugging",
+    title="Nobody attaches a debugger",
+    why="A debugger reads every event and every token in memory.",
+    remedy="Set remote_debugging_enabled=False in site_config.",
+    severity="medium",
+    sources=(
+        "CKV_AZURE_72",
+        "Azure.AppService.RemoteDebug (AZR-000074)",
+        "Azure Policy 0e60b895-3786-45da-8377-9c6b4b6ac5f9",
+    ),
+    about=(APP,),
+    check=requires("siteConfig.remoteDebuggingEnabled", False),
+    passes=alone(APP, {"siteConfig": {"remoteDebuggingEnabled": False}}),
+    fails=alone(APP, {"siteConfig": {"remoteDebuggingEnabled": True}}, {}),
+)
+
+NO_WILDCARD = Rule(
+    id="functions-no-cors-wildcard",
+    title="Not every web page may call an app",
+    why="With *, any page that a signed-in operator visits can send requests in their name.",
+    remedy="Name the origins in site_config.cors.allowed_origins, or leave cors out.",
+    severity="high",
+    sources=("CKV_AZURE_57", "CKV_AZURE_62", "Azure Policy 0820b7b9-23aa-4725-a1ce-ae4558f718e5"),
+    about=(APP,),
+    check=_no_wildcard,
+    passes=alone(APP, {}, {"siteConfig": {"cors": {"allowedOrigins": ["https://ops.example.com"]}}}),
+    fails=alone(APP, {"siteConfig": {"cors": {"allowedOrigins": ["https://ops.example.com", "*"]}}}),
+)
+
+IDENTITY = Rule(
+    id="functions-identity",
+    title="Apps sign in as themselves",
+    why="Without an identity of its own an app needs keys; a shared or system identity cannot be granted roles before "
+    "the app exists.",
+    remedy="Set identity to a user-assigned identity, and key_vault_reference_identity to the same.",
+    severity="high",
+    sources=(
+        "CKV_AZURE_71",
+        "Azure.AppService.ManagedIdentity (AZR-000082)",
+        "Azure Policy 0da106f2-4ca3-48e8-bc85-c638fe6aea8f",
+    ),
+    about=(APP,),
+    check=_identity,
+    passes=alone(APP, {"identity": {"type": "UserAssigned"}, "keyVaultReferenceIdentity": "/identities/inference"}),
+    fails=alone(APP, {}, {"identity": {"type": "SystemAssigned"}}, {"identity": {"type": "UserAssigned"}}),
+)
+
+DEPLOYS_AS_ITSELF = Rule(
+    id="functions-code-without-keys",
+    title="The platform reads an app's code with its identity",
+    why="With a connection string, the account key would stand in the settings of every app.",
+    remedy='Set function_app_config.deployment.storage.authentication.type="UserAssignedIdentity".',
+    severity="high",
+    about=(APP,),
+    check=_deploys_as_itself,
+    passes=alone(
+        APP,
+        {"functionAppConfig": {"deployment": {"storage": {"authentication": {"type": "UserAssignedIdentity"}}}}},
+    ),
+    fails=alone(
+        APP,
+        {"functionAppConfig": {"deployment": {"storage": {"authentication": {"type": "StorageAccountConnectionString"}}}}},
+        {},
+    ),
+)
+
+NO_LEGACY = Rule(
+    id="functions-no-legacy-settings",
+    title="No settings that Flex Consumption refuses or misreads",
+    why="Runtime and version live in function_app_config; run-from-package and remote-build settings break deployments.",
+    remedy="Remove the settings.",
+    severity="low",
+    about=(APP,),
+    check=_no_legacy,
+    passes=alone(APP, {}, {"siteConfig": {"appSettings": [{"name": "ServiceBus__credential", "value": "managedidentity"}]}}),
+    fails=alone(APP, {"siteConfig": {"appSettings": [{"name": "WEBSITE_RUN_FROM_PACKAGE", "value": "1"}]}}),
+)
+
+PUBLISHING_OFF = Rule(
+    id="functions-publishing-off",
+    title="A publishing-credentials policy allows nothing",
+    why="Publishing passwords deploy code to an app past Entra, roles and conditional access.",
+    remedy="Set allow=False.",
+    severity="high",
+    about=("web:WebAppScmAllowed", "web:WebAppFtpAllowed"),
+    check=requires("allow", False),
+    passes=alone("web:WebAppScmAllowed", {"allow": False}) + alone("web:WebAppFtpAllowed", {"allow": False}),
+    fails=alone("web:WebAppScmAllowed", {"allow": True}, {}) + alone("web:WebAppFtpAllowed", {"allow": True}),
+)
+
+NO_PASSWORDS = Rule(
+    id="functions-no-publishing-passwords",
+    title="Every app has its publishing passwords switched off",
+    why="They are on unless somebody switches them off, for SCM and FTP apart.",
+    remedy="Declare WebAppScmAllowed and WebAppFtpAllowed with the app's name and allow=False.",
+    severity="high",
+    scope="stack",
+    about=(APP,),
+    check=_no_passwords,
+    passes=(_app_with("web:WebAppScmAllowed", "web:WebAppFtpAllowed"),),
+    fails=(
+        _app_with(),
+        _app_with("web:WebAppScmAllowed"),
+        _app_with("web:WebAppScmAllowed", "web:WebAppFtpAllowed", of="another-app"),
+    ),
+)
+
+RULES = (
+    HTTPS,
+    TLS,
+    NO_FTP,
+    NO_DEBUGGER,
+    NO_WILDCARD,
+    IDENTITY,
+    DEPLOYS_AS_ITSELF,
+    NO_LEGACY,
+    PUBLISHING_OFF,
+    NO_PASSWORDS,
+)

@@ -1,0 +1,109 @@
+"""the account of the function hosts, which holds their code: no keys, nothing public"""
+
+from policies.rule import Rule, alone, requires
+
+NO_KEYS = Rule(
+    id="storage-no-keys",
+    title="Storage takes identities only",
+    why="Who has the account key can replace the code of every service.",
+    remedy="Set allow_shared_key_access=False on the storage account.",
+    severity="high",
+    sources=("CKV2_AZURE_40", "Azure.Storage.LocalAuth", "Azure Policy 8c6a50c6-9ffd-4ae7-986f-5fa6111f9a54"),
+    about=("storage:StorageAccount",),
+    check=requires("allowSharedKeyAccess", False),
+    passes=alone("storage:StorageAccount", {"allowSharedKeyAccess": False}),
+    fails=alone("storage:StorageAccount", {"allowSharedKeyAccess": True}, {}),
+)
+
+NO_LOCAL_USERS = Rule(
+    id="storage-no-local-users",
+    title="Storage has no users of its own",
+    why="Local users sign in over SFTP with passwords that no directory knows.",
+    remedy="Set is_local_user_enabled=False on the storage account.",
+    severity="medium",
+    sources=("CKV_AZURE_244",),
+    about=("storage:StorageAccount",),
+    check=requires("isLocalUserEnabled", False),
+    passes=alone("storage:StorageAccount", {"isLocalUserEnabled": False}),
+    fails=alone("storage:StorageAccount", {"isLocalUserEnabled": True}, {}),
+)
+
+HTTPS = Rule(
+    id="storage-https",
+    title="Storage is reached over HTTPS only",
+    why="Over plain HTTP, tokens and code can be read on the way.",
+    remedy="Set enable_https_traffic_only=True on the storage account.",
+    severity="high",
+    sources=(
+        "CKV_AZURE_3",
+        "Azure.Storage.SecureTransfer (AZR-000196)",
+        "Azure Policy 404c3081-a854-4457-ae30-26a93ef643f9",
+    ),
+    about=("storage:StorageAccount",),
+    check=requires("enableHttpsTrafficOnly", True),
+    passes=alone("storage:StorageAccount", {"enableHttpsTrafficOnly": True}),
+    fails=alone("storage:StorageAccount", {"enableHttpsTrafficOnly": False}, {}),
+)
+
+TLS = Rule(
+    id="storage-tls",
+    title="Storage speaks TLS 1.2 or newer",
+    why="Older versions have known attacks.",
+    remedy='Set minimum_tls_version="TLS1_2" on the storage account.',
+    severity="high",
+    sources=(
+        "CKV_AZURE_44",
+        "Azure.Storage.MinTLS (AZR-000200)",
+        "Azure Policy fe83a0eb-a853-422d-aac2-1bffd182c5d0",
+    ),
+    about=("storage:StorageAccount",),
+    check=requires("minimumTlsVersion", "TLS1_2", "TLS1_3"),
+    passes=alone("storage:StorageAccount", {"minimumTlsVersion": "TLS1_2"}),
+    fails=alone("storage:StorageAccount", {"minimumTlsVersion": "TLS1_0"}, {}),
+)
+
+NOTHING_PUBLIC = Rule(
+    id="storage-nothing-public",
+    title="No blob can be made public",
+    why="The account holds code and the hosts' keys; one careless container would publish them.",
+    remedy="Set allow_blob_public_access=False on the storage account.",
+    severity="high",
+    sources=(
+        "CKV_AZURE_190",
+        "CKV2_AZURE_47",
+        "Azure.Storage.BlobPublicAccess (AZR-000198)",
+        "Azure Policy 4fa4b6c0-31ca-4c0d-b10d-24b96f62a751",
+    ),
+    about=("storage:StorageAccount",),
+    check=requires("allowBlobPublicAccess", False),
+    passes=alone("storage:StorageAccount", {"allowBlobPublicAccess": False}),
+    fails=alone("storage:StorageAccount", {"allowBlobPublicAccess": True}, {}),
+)
+
+PRIVATE_CONTAINERS = Rule(
+    id="storage-private-containers",
+    title="Blob containers are private",
+    why="A public container shows the services' code to everyone.",
+    remedy='Set public_access="None" on the container.',
+    severity="high",
+    sources=("CKV_AZURE_34", "Azure.Storage.BlobAccessType (AZR-000199)"),
+    about=("storage:BlobContainer",),
+    check=requires("publicAccess", "None"),
+    passes=alone("storage:BlobContainer", {"publicAccess": "None"}),
+    fails=alone("storage:BlobContainer", {"publicAccess": "Container"}, {"publicAccess": "Blob"}, {}),
+)
+
+NO_REPLICATION_ABROAD = Rule(
+    id="storage-one-tenant",
+    title="Blobs are not replicated to other tenants",
+    why="Whoever may write to the account could copy it to a tenant of their own.",
+    remedy="Set allow_cross_tenant_replication=False on the storage account.",
+    severity="medium",
+    sources=("Azure Policy 92a89a79-6c52-4a7e-a03f-61306fc49312",),
+    about=("storage:StorageAccount",),
+    check=requires("allowCrossTenantReplication", False),
+    passes=alone("storage:StorageAccount", {"allowCrossTenantReplication": False}),
+    fails=alone("storage:StorageAccount", {"allowCrossTenantReplication": True}, {}),
+)
+
+RULES = (NO_KEYS, NO_LOCAL_USERS, HTTPS, TLS, NOTHING_PUBLIC, PRIVATE_CONTAINERS, NO_REPLICATION_ABROAD)

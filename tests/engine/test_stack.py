@@ -1,0 +1,110 @@
+"""preview -> up -> up again -> up with a secret -> destroy: one stack's life under the real engine"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from pulumi.automation import ConfigValue, PulumiCommand
+
+from local.cloud import Cloud
+from local.graph import Graph, evaluate
+from local.provider import serving
+from tests.engine.deployment import Deployment, Left, deployment
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]  # minutes, where the CLI has to be built first
+
+KEY = "sk-not-a-real-key-93c1f7"
+
+
+# -- the life, each stage run once ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dev(pulumi: PulumiCommand, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    cloud = Cloud()
+    with serving(cloud) as attached:
+        yield deployment(pulumi, tmp_path_factory.mktemp("engine"), cloud, attached)
+
+
+@pytest.fixture(scope="module")
+def previewed(dev: Deployment) -> Left:
+    return dev.left(dev.stack.preview().change_summary)
+
+
+@pytest.fixture(scope="module")
+def deployed(dev: Deployment, previewed: Left) -> Left:
+    return dev.left(dev.stack.up().summary.resource_changes)
+
+
+@pytest.fixture(scope="module")
+def deployed_again(dev: Deployment, deployed: Left) -> Left:
+    return dev.left(dev.stack.up().summary.resource_changes)
+
+
+@pytest.fixture(scope="module")
+def with_key(dev: Deployment, deployed_again: Left) -> Left:
+    """The models of somebody else, who wants a key, take the place of Azure's."""
+    dev.stack.set_all_config({"model:provider": ConfigValue("openai"), "model:key": ConfigValue(KEY, secret=True)})
+    return dev.left(dev.stack.up().summary.resource_changes)
+
+
+@pytest.fixture(scope="module")
+def destroyed(dev: Deployment, with_key: Left) -> Left:
+    return dev.left(dev.stack.destroy().summary.resource_changes)
+
+
+@pytest.fixture(scope="module")
+def declared() -> Graph:
+    """What the same program declares without an engine."""
+    return evaluate("dev")
+
+
+# -- what must be true of it ----------------------------------------------------------------------------------------
+
+
+def test_a_preview_tells_all_that_would_be_created_and_creates_nothing(previewed: Left, declared: Graph) -> None:
+    assert previewed.changes == {"create": len(declared.resources) + 1}  # the stack itself is one
+    assert not previewed.cloud
+    assert not previewed.state
+
+
+def test_up_deploys_exactly_what_the_laptop_and_the_policies_take_for_the_program(
+    deployed: Left, previewed: Left, declared: Graph
+) -> None:
+    assert deployed.changes == previewed.changes
+
+    engine = {urn: resource for urn, resource in deployed.state.items() if not resource["type"].startswith("pulumi:")}
+
+    assert {urn: resource.get("inputs", {}) for urn, resource in engine.items() if resource["custom"]} == {
+        resource.urn: resource.inputs for resource in declared.resources if not resource.is_component
+    }
+    assert {
+        urn: (resource.get("id", ""), set(resource.get("dependencies", ()))) for urn, resource in engine.items()
+    } == {resource.urn: (resource.id, set(resource.depends_on)) for resource in declared.resources}
+
+
+def test_a_second_up_changes_nothing(deployed: Left, deployed_again: Left) -> None:
+    assert deployed_again.changes == {"same": sum(deployed.changes.values())}
+    assert deployed_again.cloud == deployed.cloud
+
+
+def test_a_secret_reaches_the_vault_and_stands_nowhere_else(with_key: Left) -> None:
+    holders = [resource.type for resource in with_key.cloud.values() if KEY in json.dumps(resource.outputs)]
+
+    assert holders == ["azure-native:keyvault:Secret"]
+    assert KEY.encode() not in with_key.written
+
+
+def test_what_the_program_no_longer_declares_is_deleted(deployed: Left, with_key: Left) -> None:
+    def models(left: Left) -> int:
+        return sum(resource.type.startswith("azure-native:cognitiveservices:") for resource in left.cloud.values())
+
+    assert models(deployed) == 4  # the account, and a deployment for each tier
+    assert models(with_key) == 0
+    assert with_key.changes["delete"] >= 4
+
+
+def test_destroy_leaves_nothing(with_key: Left, destroyed: Left) -> None:
+    assert destroyed.changes == {"delete": len([urn for urn in with_key.state if "::pulumi:providers:" not in urn])}
+    assert not destroyed.cloud
+    assert not destroyed.state

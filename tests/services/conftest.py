@@ -1,0 +1,60 @@
+"""The plan and the account once a session, a fresh world for each test that asks for one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
+
+import pytest
+from azure.servicebus._pyamqp.aio._client_async import AMQPClientAsync
+from azure.servicebus.aio import _base_handler_async, _servicebus_receiver_async, _servicebus_sender_async
+
+from local.cosmos.server import CosmosEmulator
+from local.graph import evaluate
+from local.provision import Plan, plan
+from tests.services.world import World, open_world
+
+
+@pytest.fixture(scope="session")
+def the_plan() -> Plan:
+    """What the Pulumi program declares for the stack `local`."""
+    return plan(evaluate("local"))
+
+
+@pytest.fixture(scope="session")
+def account(the_plan: Plan) -> Iterator[CosmosEmulator]:
+    with CosmosEmulator(principals=the_plan.cosmos_principals) as cosmos:
+        yield cosmos
+
+
+@pytest.fixture
+def new_world(
+    the_plan: Plan, account: CosmosEmulator, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractAsyncContextManager[World]]:
+    """Opens a world; one at a time, for they share the account."""
+    _hurry(monkeypatch)
+    return partial(open_world, the_plan, account, monkeypatch)
+
+
+@pytest.fixture
+async def world(new_world: Callable[[], AbstractAsyncContextManager[World]]) -> AsyncIterator[World]:
+    async with new_world() as opened:
+        yield opened
+
+
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK polls in steps of 50 ms while it opens and closes links, and its keep-alive holds up every close."""
+
+    class Hurried:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio, name)
+
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(min(seconds, 0.005))
+
+    async def no_keep_alive(self: AMQPClientAsync) -> None: ...
+
+    for module in (_servicebus_sender_async, _servicebus_receiver_async, _base_handler_async):
+        monkeypatch.setattr(module, "asyncio", Hurried())
+    monkeypatch.setattr(AMQPClientAsync, "_keep_alive_async", no_keep_alive)

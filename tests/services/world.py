@@ -1,0 +1,257 @@
+"""plan -> a namespace, an account and a model -> processes of inference -> what the stores say afterwards
+
+Everything is as the Pulumi program declares it for the stack `local`, and the services connect under their own keys.
+Added are two subscriptions to look through: `watcher` gets all of `insights`, `second` listens to `data-changes` beside
+inference.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.cosmos.aio import CosmosClient, DatabaseProxy
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+from local.cosmos.server import CosmosEmulator
+from local.host import messages
+from local.model.questions import registered_questions
+from local.model.server import ModelStandIn
+from local.provision import Addresses, Plan
+from local.servicebus.config import Config, Rule, Subscription
+from local.servicebus.server import ServiceBusEmulator
+from local.stack import create_containers
+from services.entities import DATA_CHANGES, DATABASE, DEAD_LETTERS, DECISIONS, INSIGHTS, ITEMS, REFERENCE
+from services.inference.handler import SERVICE
+from services.inference.topology import AI_PROCESSOR, TOPOLOGY
+from services.kernel import connections
+from services.kernel.service import Reaction, Service
+from services.kernel.settings import settings
+from services.kernel.topology import Topology
+
+CATALOGUE = [
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "samples" / "reference.jsonl").read_text().splitlines()
+]
+WATCHER = "watcher"
+SECOND = replace(AI_PROCESSOR, name="second")
+PATIENCE = 8.0
+"""Seconds within which a message that was sent must be there."""
+UNKEPT = ("_rid", "_self", "_etag", "_attachments", "_ts", "_lsn")
+
+
+class Died(BaseException):
+    """The process is gone: no `except Exception` of the kernel sees it."""
+
+
+@dataclass(frozen=True)
+class Parked:
+    """An entry of `dead-letters` as an operator sees it."""
+
+    reason: str
+    description: str
+    body: bytes
+    message_id: str
+    properties: dict[str, Any]
+
+
+@dataclass
+class World:
+    """The outside world of one test; `process()` starts a fresh process of inference in it."""
+
+    plan: Plan
+    bus: ServiceBusEmulator
+    cosmos: CosmosEmulator
+    model: ModelStandIn
+    database: DatabaseProxy
+    _bus: ServiceBusClient
+    _stack: AsyncExitStack
+    _environment: pytest.MonkeyPatch
+    _receivers: dict[str, ServiceBusReceiver] = field(default_factory=dict)
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    def set(self, **values: object) -> None:
+        """Change app settings, as infra spells them; processes that have not opened yet will see them."""
+        for name, value in values.items():
+            self._environment.setenv(name, str(value))
+        settings.cache_clear()
+
+    def process(
+        self, topology: Topology = TOPOLOGY, reactions: Sequence[Reaction[Any]] = tuple(SERVICE._reactions.values())
+    ) -> Service:
+        """A process that knows nothing of earlier ones."""
+        return Service(topology, reactions)
+
+    async def send(self, *sent: ServiceBusMessage, topic: str = DATA_CHANGES.name) -> None:
+        async with self._bus.get_topic_sender(topic) as sender:
+            for one in sent:
+                await sender.send_messages(one)
+
+    async def deliver(self, *processes: Service, count: int = 1, to: Any = AI_PROCESSOR) -> list[ServiceBusReceivedMessage]:
+        """Deliver the next messages, one after another to the one process, or the next one to each of several at once.
+
+        What raises is abandoned, as the host does and as a lock that expires does, and raised here.
+        """
+        if len(processes) > 1:
+            received = await self.receive(len(processes), to=to)
+            pairs = zip(processes, received, strict=True)
+            await asyncio.gather(*(self._deliver(process, one, to) for process, one in pairs))
+            return received
+        received = []
+        for _ in range(count):
+            received += await self.receive(1, to=to)
+            await self._deliver(processes[0], received[-1], to)
+        return received
+
+    async def receive(self, count: int = 1, *, to: Any = AI_PROCESSOR) -> list[ServiceBusReceivedMessage]:
+        """The next messages, locked."""
+        receiver = await self._receiver(to.topic.name, to.name)
+        received: list[ServiceBusReceivedMessage] = []
+        while len(received) < count:
+            more = await receiver.receive_messages(count - len(received), max_wait_time=PATIENCE)
+            assert more, f"{count - len(received)} messages did not come within {PATIENCE} s"
+            received += more
+        return received
+
+    async def _deliver(self, process: Service, received: ServiceBusReceivedMessage, to: Any) -> None:
+        receiver = await self._receiver(to.topic.name, to.name)
+        try:
+            await process.deliver(messages.one(received), to)
+        except BaseException:
+            await receiver.abandon_message(received)
+            raise
+        await receiver.complete_message(received)
+
+    # -- what is there afterwards ----------------------------------------------------------------------------------
+
+    async def documents(self, container: str = ITEMS.name, kind: str | None = None) -> list[dict[str, Any]]:
+        """All documents of a container (of one kind), without what Cosmos DB adds."""
+        found = [item async for item in self.database.get_container_client(container).query_items("SELECT * FROM c")]
+        stripped = [{key: value for key, value in item.items() if key not in UNKEPT} for item in found]
+        return sorted((item for item in stripped if kind in (None, item.get("kind"))), key=lambda item: item["id"])
+
+    async def records(self) -> list[dict[str, Any]]:
+        """What is known of customers, orders and feedback."""
+        return [item for item in await self.documents() if item["kind"] not in ("inbox", "outbox")]
+
+    async def markers(self) -> list[dict[str, Any]]:
+        return await self.documents(kind="inbox")
+
+    async def outbox(self) -> list[dict[str, Any]]:
+        return await self.documents(kind="outbox")
+
+    async def decisions(self) -> list[dict[str, Any]]:
+        return await self.documents(DECISIONS.name)
+
+    async def peek(self, entity: str, subscription: str | None = None) -> list[ServiceBusReceivedMessage]:
+        return list(await (await self._receiver(entity, subscription)).peek_messages(250))
+
+    async def insights(self) -> list[dict[str, Any]]:
+        """The events that a subscriber of `insights` would get."""
+        return [json.loads(str(message)) for message in await self.peek(INSIGHTS.name, WATCHER)]
+
+    async def waiting(self) -> int:
+        """How many messages wait for inference."""
+        return len(await self.peek(DATA_CHANGES.name, AI_PROCESSOR.name))
+
+    async def parked(self) -> list[Parked]:
+        return [_parked(message) for message in await self.peek(DEAD_LETTERS.name)]
+
+    async def put(self, container: str, document: dict[str, Any]) -> None:
+        """Write a document as somebody else."""
+        await self.database.get_container_client(container).upsert_item(document)
+
+    async def _receiver(self, entity: str, subscription: str | None) -> ServiceBusReceiver:
+        name = f"{entity}/{subscription}"
+        if name not in self._receivers:
+            made = (
+                self._bus.get_subscription_receiver(entity, subscription)
+                if subscription
+                else self._bus.get_queue_receiver(entity)
+            )
+            self._receivers[name] = await self._stack.enter_async_context(made)
+        return self._receivers[name]
+
+
+@asynccontextmanager
+async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A world, empty but for the catalogue; its end closes what the processes opened."""
+    async with AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(
+            ServiceBusEmulator(watched(plan.bus), principals=plan.bus_principals)
+        )
+        model = ModelStandIn(questions=registered_questions(), models=plan.models)
+        await stack.enter_async_context(model)
+        model.turn(differs=0)
+        client = await stack.enter_async_context(CosmosClient.from_connection_string(cosmos.connection_string()))
+        await create_containers(client, plan.containers)
+        stack.push_async_callback(client.delete_database, DATABASE)
+        database = client.get_database_client(DATABASE)
+        for product in CATALOGUE:
+            await database.get_container_client(REFERENCE.name).create_item(product)
+        cosmos.reset_counts()
+        root = await stack.enter_async_context(
+            ServiceBusClient.from_connection_string(bus.connection_string(), retry_total=0)
+        )
+        _close_at_the_end(stack, environment)
+        world = World(plan, bus, cosmos, model, database, root, stack, environment)
+        addresses = Addresses(bus.port, int(cosmos.endpoint.rstrip("/").rpartition(":")[2]), model.base_url, model.key)
+        world.set(**plan.apps[0].settings(addresses) | {"Model__key": model.key, "Retry__baseSeconds": "0.05"})
+        yield world
+
+
+def watched(config: Config) -> Config:
+    """The same namespace with the two subscriptions that only tests have."""
+    topics = []
+    for topic in config.namespace.topics:
+        added = {
+            INSIGHTS.name: Subscription(name=WATCHER),
+            DATA_CHANGES.name: Subscription(
+                name=SECOND.name,
+                rules=(
+                    *(Rule.correlation(kind, label=kind) for kind in SECOND.event_types),
+                    Rule.correlation("own", to=SECOND.name),
+                ),
+            ),
+        }[topic.name]
+        topics.append(topic.model_copy(update={"subscriptions": (*topic.subscriptions, added)}))
+    return Config.of(queues=config.namespace.queues, topics=tuple(topics))
+
+
+def _close_at_the_end(stack: AsyncExitStack, environment: pytest.MonkeyPatch) -> None:
+    """In Azure the clients live as long as the worker; here they must not outlive the test."""
+    for name in ("service_bus", "cosmos"):
+        open_client = getattr(connections, name)
+
+        def opened(open_client: Any = open_client) -> Any:
+            client = open_client()
+            stack.push_async_callback(client.close)
+            return client
+
+        environment.setattr(connections, name, opened)
+
+    def model(**options: Any) -> AsyncOpenAI:
+        plain = DefaultAsyncHttpxClient(verify=False)  # noqa: S501 - reading certificates takes longer than the test
+        client = AsyncOpenAI(**options, http_client=plain)
+        stack.push_async_callback(client.close)
+        return client
+
+    environment.setattr(connections, "AsyncOpenAI", model)
+
+
+def _parked(message: ServiceBusReceivedMessage) -> Parked:
+    properties = messages.application_properties(message)
+    return Parked(
+        reason=properties["DeadLetterReason"],
+        description=properties["DeadLetterErrorDescription"],
+        body=b"".join(message.body),
+        message_id=str(message.message_id),
+        properties=properties,
+    )
