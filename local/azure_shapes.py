@@ -96,7 +96,7 @@ def created(token: str, logical: str, inputs: Mapping[str, Any]) -> tuple[str, d
     """
     resource_id = identified(token, logical, inputs)
     name = resource_id.rpartition("/")[2]
-    answered: Mapping[str, Any] = OUTPUTS[token](name, inputs) if token in OUTPUTS else {}
+    answered: Mapping[str, Any] = OUTPUTS[token](name, _Named(inputs)) if token in OUTPUTS else {}
     return resource_id, {**inputs, "name": name, **answered}
 
 

@@ -122,9 +122,13 @@ class Processes:
                 raise StackError(f"{child.name} ended with code {child.process.returncode}:\n{child.tail()}")
 
     def stop(self) -> None:
-        """Stop all, the last started first."""
-        for child in reversed(list(self.children.values())):
-            if child.alive():
+        """Stop all: first the hosts, for they put back what they hold; then the emulators, together."""
+        hosts = [child for child in self.children.values() if child.name.startswith("host")]
+        others = [child for child in self.children.values() if child not in hosts]
+        for group in (hosts, others):
+            for child in group:
+                child.process.terminate()
+            for child in group:
                 child.stop()
         self.children.clear()
         self._register.unlink(missing_ok=True)

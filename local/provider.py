@@ -54,6 +54,11 @@ class Provider(ResourceProviderServicer):
 
     # -- the provider itself ---------------------------------------------------------------------------------------
 
+    def Handshake(
+        self, request: wire.ProviderHandshakeRequest, context: grpc.ServicerContext
+    ) -> wire.ProviderHandshakeResponse:
+        return wire.ProviderHandshakeResponse()
+
     def Attach(self, request: PluginAttach, context: grpc.ServicerContext) -> Empty:
         return Empty()
 

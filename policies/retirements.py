@@ -29,7 +29,7 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    read: date
+    as_of: date
     complete: bool
     models: tuple[Retirement, ...]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from local.cosmos.documents import dumps
 from local.cosmos.errors import CosmosError
-from local.cosmos.http import Answer, Request, answer_list
+from local.cosmos.http import LARGEST_PAGE, Answer, Request, answer_list
 from local.cosmos.partition import PhysicalRange
-from local.cosmos.query.page import LARGEST_PAGE, Source
+from local.cosmos.query.page import Source
 from local.cosmos.resources import Resources
 
 # no writableLocations: the SDK would switch to the URL in there
@@ -76,7 +76,7 @@ class Account:
     def _list(self, request: Request, rid: str, name: str, source: Source) -> Answer:
         from local.cosmos.query.door import query, read_all  # sqlglot takes 0.3 s to import
 
-        size, continuation = request.page_size(LARGEST_PAGE, LARGEST_PAGE), request.headers.get("x-ms-continuation")
+        size, continuation = request.page_size(LARGEST_PAGE), request.headers.get("x-ms-continuation")
         if request.method == "POST":
             page = query(self._connection, request.body, source, size=size, continuation=continuation)
         else:

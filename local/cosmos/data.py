@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from local.cosmos.account import method_not_allowed
 from local.cosmos.batch import parse_batch, run_batch
@@ -20,7 +19,7 @@ from local.cosmos.partition import (
     owner_of,
     range_by_id,
 )
-from local.cosmos.query.page import DEFAULT_PAGE, LARGEST_PAGE, Source
+from local.cosmos.query.page import Source
 from local.cosmos.resources import Container, Resources
 
 _KINDS: dict[str, Kind] = {"GET": "Read", "PUT": "Replace", "PATCH": "Patch", "DELETE": "Delete"}
@@ -139,7 +138,7 @@ class Data:
 
         if request.flag(_QUERY_PLAN):
             raise bad_request("This emulator answers queries itself and makes no query plans.")
-        size, continuation = request.page_size(DEFAULT_PAGE, LARGEST_PAGE), request.headers.get("x-ms-continuation")
+        size, continuation = request.page_size(), request.headers.get("x-ms-continuation")
         source, cross_partition = self._source(request, container)
         if request.method == "GET":
             page = read_all(self._connection, source, size=size, continuation=continuation)
@@ -183,9 +182,8 @@ class Data:
             raise bad_request(f"The A-IM header is '{mode[:80]}'; it must be '{_LATEST}'.")
         headers = request.headers
         start = parse_start(headers.get("if-none-match"), headers.get("if-modified-since"), self._items.lsn(container))
-        size = request.page_size(DEFAULT_PAGE, LARGEST_PAGE)
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        found = changes(self._connection, container, start, self._epks(request), size, now)
+        size = request.page_size()
+        found = changes(self._connection, container, start, self._epks(request), size, self._clock())
         about = self._session(container) | {"etag": f'"{found.position}"'}
         if not found.texts:
             return Answer(304, headers=about)

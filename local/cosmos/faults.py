@@ -27,7 +27,7 @@ class Match(BaseModel):
     """Which requests a fault hits; what is left out matches all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    verb: str | None = None
+    verb: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None = None
     database: str | None = None
     container: str | None = None
     principal: str | None = None

@@ -5,10 +5,11 @@ The ETag of the answer is the position. All operations of one commit share one L
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from local.cosmos.errors import bad_request
+from local.cosmos.http import MAX_PAGE_BYTES
 from local.cosmos.resources import Container
 
 
@@ -55,12 +56,12 @@ def parse_start(if_none_match: str | None, if_modified_since: str | None, last: 
 
 
 def changes(
-    connection: sqlite3.Connection, container: Container, start: Start, epks: tuple[str, str], size: int, now: datetime
+    connection: sqlite3.Connection, container: Container, start: Start, epks: tuple[str, str], size: int, now: float
 ) -> Changes:
-    """The next page: about `size` items in the EPK range [low, high), whole LSNs, oldest first.
+    """The next page: whole LSNs, oldest first, until it has `size` items or 4 MB; EPKs in the range [low, high).
 
     An item appears at its last write; deleted and expired ones do not appear. An empty page's position is the
-    container's LSN: everything up to it has been looked at, in this very statement's snapshot.
+    container's LSN: everything up to it has been looked at (nothing is written meanwhile, all is on one thread).
     """
     scope = {
         "container": container.number,
@@ -68,20 +69,24 @@ def changes(
         "since": start.since,
         "low": epks[0],
         "high": epks[1],
-        "now": now.timestamp(),
-        "size": max(size - 1, 0),
+        "now": now,
     }
-    rows = connection.execute(_PAGE, scope).fetchall()
-    if rows:
-        return Changes([f'{body[:-1]},"_lsn":{lsn}}}' for body, lsn in rows], rows[-1][1])
-    (last,) = connection.execute("SELECT lsn FROM containers WHERE number = :container", scope).fetchone()
-    return Changes([], max(last, start.lsn))
+    texts: list[str] = []
+    position = characters = 0
+    for body, lsn in connection.execute(_CHANGED, scope):
+        if lsn != position and (len(texts) >= size or characters > MAX_PAGE_BYTES):
+            break
+        texts.append(f'{body[:-1]},"_lsn":{lsn}}}')
+        characters += len(body)
+        position = lsn
+    if not texts:
+        (last,) = connection.execute("SELECT lsn FROM containers WHERE number = :container", scope).fetchone()
+        position = max(last, start.lsn)
+    return Changes(texts, position)
 
 
 _CHANGED = """
-    FROM items WHERE container = :container AND lsn > :after AND ts >= :since AND epk >= :low AND epk < :high
-    AND (expires IS NULL OR expires > :now)"""
-_PAGE = f"""
-SELECT body, lsn {_CHANGED} AND lsn <= coalesce(
-    (SELECT lsn {_CHANGED} ORDER BY lsn LIMIT 1 OFFSET :size), 9223372036854775807)
+SELECT body, lsn FROM items
+WHERE container = :container AND lsn > :after AND ts >= :since AND epk >= :low AND epk < :high
+AND (expires IS NULL OR expires > :now)
 ORDER BY lsn, number"""

@@ -50,7 +50,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "Time to live",
         "differs",
-        "An item expires `ttl` seconds after its last write to the millisecond; Azure counts from `_ts`, in whole seconds.",
+        "An item expires `ttl` seconds after its last write to the millisecond; Azure counts from `_ts` in seconds.",
         _ITEMS + "test_an_item_expires_after_its_ttl",
     ),
     Claim(

@@ -7,6 +7,11 @@ from local.cosmos.documents import dumps
 from local.cosmos.errors import CosmosError, bad_request
 from local.cosmos.routes import Route
 
+# https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 1000
+
 
 @dataclass(frozen=True)
 class Request:
@@ -21,8 +26,8 @@ class Request:
         """Clients write True as well as true."""
         return self.headers.get(header, "").lower() == "true"
 
-    def page_size(self, default: int, largest: int) -> int:
-        """x-ms-max-item-count; absent is `default`, -1 (the server's choice) is `largest`.
+    def page_size(self, default: int = DEFAULT_PAGE) -> int:
+        """x-ms-max-item-count; absent is `default`, -1 (the server's choice) is 1000.
 
         Raises:
             CosmosError: 400 if it is neither -1 nor a positive whole number.
@@ -31,10 +36,10 @@ class Request:
         if text is None:
             return default
         if text == "-1":
-            return largest
+            return LARGEST_PAGE
         if not (text.isascii() and text.isdecimal()) or not int(text[:9]) > 0:
             raise bad_request(f"x-ms-max-item-count is '{text[:40]}'; it must be -1 or a whole number from 1.")
-        return min(int(text[:9]), largest)
+        return min(int(text[:9]), LARGEST_PAGE)
 
 
 @dataclass(frozen=True)

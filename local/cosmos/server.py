@@ -9,8 +9,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -102,12 +103,15 @@ class CosmosEmulator:
             OSError: the port is in use.
             StoreError: the state directory cannot be used.
         """
+        self._failure = None
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listener, started), name="cosmos", daemon=True)
         self._thread.start()
-        started.wait(_STARTUP_SECONDS)
+        if not started.wait(_STARTUP_SECONDS):
+            message = f"the emulator did not start within {_STARTUP_SECONDS:g} s"
+            raise TimeoutError(message)
         if self._failure is not None:
             self._thread.join()
             raise self._failure
@@ -151,10 +155,9 @@ class CosmosEmulator:
             started.set()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        store = Store(self._state)
-        try:
+        with closing(Store(self._state)) as store, TemporaryDirectory(prefix="cosmos-") as scratch:
             self._gateway, items = self._open(store)
-            files = certificate(self._state) if self._tls else None
+            files = certificate(self._state or Path(scratch)) if self._tls else None
             config = uvicorn.Config(
                 self._gateway,
                 http="httptools",
@@ -174,8 +177,6 @@ class CosmosEmulator:
             sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await sweeper
-        finally:
-            store.close()
 
     def _open(self, store: Store) -> tuple[Gateway, Items]:
         register(store.connection)

@@ -24,6 +24,8 @@ CREATE TABLE items (
     number INTEGER PRIMARY KEY AUTOINCREMENT, container INTEGER NOT NULL REFERENCES containers ON DELETE CASCADE,
     pk TEXT NOT NULL, id TEXT NOT NULL, epk TEXT NOT NULL, etag TEXT NOT NULL, lsn INTEGER NOT NULL,
     ts INTEGER NOT NULL, expires REAL, body TEXT NOT NULL, UNIQUE (container, pk, id)) STRICT;
+CREATE INDEX items_by_container ON items (container);
+CREATE INDEX items_by_partition ON items (container, pk);
 CREATE INDEX items_by_lsn ON items (container, lsn);
 CREATE INDEX items_by_expiry ON items (container, expires) WHERE expires IS NOT NULL;
 CREATE TABLE unique_values (

@@ -6,7 +6,6 @@ The Python SDK does not verify certificates of 127.0.0.1 and localhost, so any w
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import NamedTuple
 
 _DAYS = 365
@@ -17,13 +16,12 @@ class CertificateFiles(NamedTuple):
     key: Path
 
 
-def certificate(state: Path | None) -> CertificateFiles:
-    """The certificate in `state` (a temporary directory if None), made if there is none or it has run out."""
+def certificate(directory: Path) -> CertificateFiles:
+    """The certificate in `directory`, made if there is none or it has run out."""
     from cryptography import x509  # only where TLS is asked for
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    directory = state or Path(mkdtemp(prefix="cosmos-tls-"))
     directory.mkdir(parents=True, exist_ok=True)
     certificate_file, key_file = directory / "tls.crt", directory / "tls.key"
     now = datetime.now(UTC)

@@ -90,7 +90,7 @@ def show(report: Report, console: Console) -> None:
     """Print it."""
     for story in report.told:
         console.print(story, markup=False)
-    table = Table(title="per event type", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="per event type", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in (
         "event type",
         "lines",

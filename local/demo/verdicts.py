@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.servicebus import ServiceBusReceivedMessage
-from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
 from local.demo.lines import Line
 from services.entities import DATABASE, DEAD_LETTERS, DECISIONS
@@ -89,6 +89,7 @@ class Stores:
 
     def __init__(self, bus: ServiceBusClient, cosmos: CosmosClient) -> None:
         self._bus = bus
+        self._receivers: dict[tuple[str, str | None], ServiceBusReceiver] = {}
         self._database = cosmos.get_database_client(DATABASE)
 
     async def look(
@@ -115,18 +116,23 @@ class Stores:
         return World(dict(markers), decisions, dead, outbox, waiting, refused)
 
     async def _peek(self, entity: str, subscription: str | None = None) -> list[ServiceBusReceivedMessage]:
-        receiver = (
-            self._bus.get_subscription_receiver(entity, subscription)
-            if subscription
-            else self._bus.get_queue_receiver(entity)
-        )
+        receiver = self._receiver(entity, subscription)
         found: list[ServiceBusReceivedMessage] = []
-        async with receiver:
-            next_number = 0
-            while page := await receiver.peek_messages(max_message_count=PAGE, sequence_number=next_number):
-                found += page
-                next_number = (page[-1].sequence_number or 0) + 1
+        next_number = 1  # 0 would mean: go on after what was peeked last
+        while page := await receiver.peek_messages(max_message_count=PAGE, sequence_number=next_number):
+            found += page
+            next_number = (page[-1].sequence_number or 0) + 1
         return found
+
+    def _receiver(self, entity: str, subscription: str | None) -> ServiceBusReceiver:
+        """Kept open, for closing one takes the SDK a second; it opens its link again by itself."""
+        if (entity, subscription) not in self._receivers:
+            self._receivers[entity, subscription] = (
+                self._bus.get_subscription_receiver(entity, subscription)
+                if subscription
+                else self._bus.get_queue_receiver(entity)
+            )
+        return self._receivers[entity, subscription]
 
 
 async def _all(container: ContainerProxy, query: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ library's own converter makes the message from them. Two consequences that surpr
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -20,6 +20,7 @@ import azure.functions as func
 from azure.functions.meta import Datum
 from azure.functions.servicebus import ServiceBusMessageInConverter
 from azure.servicebus import ServiceBusReceivedMessage
+from azure.servicebus.amqp import AmqpMessageBodyType
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -102,8 +103,10 @@ def _text(value: object) -> Any:
 
 
 def _body(message: ServiceBusReceivedMessage) -> bytes:
-    body: Any = message.body
-    return body if isinstance(body, bytes) else b"".join(cast("Sequence[bytes]", body))
+    """The bytes of a data body; of the others .NET's ServiceBusReceivedMessage.Body makes an exception as well."""
+    if message.body_type is not AmqpMessageBodyType.DATA:
+        raise ValueError(f"the body is an AMQP {message.body_type.name.lower()}; functions are given data bodies only")
+    return b"".join(cast("Iterable[bytes]", message.body))
 
 
 def _expires_at(message: ServiceBusReceivedMessage) -> datetime:

@@ -105,8 +105,8 @@ class Broker:
         ttl = message.ttl if entity.ttl is None else min(entity.ttl, message.ttl or entity.ttl)
         copy = replace(message.annotated(**{ENQUEUE_SEQUENCE: long(number)}), ttl=ttl)
         for subscription in entity.subscriptions:
-            if subscription.takes(copy):
-                self._copy_to(subscription, copy, now, hops)
+            for taken in subscription.copies(copy):
+                self._copy_to(subscription, taken, now, hops)
         return number
 
     def _copy_to(self, subscription: SubscriptionEntity, message: Message, now: int, hops: int) -> None:

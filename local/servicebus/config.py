@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_pascal
 
+from local.servicebus.actions import compile_action
 from local.servicebus.sql import compile_filter
 
 FOREVER: Final = timedelta(days=10675199)  # Azure's default: .NET's longest TimeSpan, to the day
@@ -128,17 +129,21 @@ class SqlFilter(Model):
         return text
 
 
+class SqlAction(Model):
+    sql_expression: str
+
+    @field_validator("sql_expression")
+    @classmethod
+    def _compiles(cls, text: str) -> str:
+        compile_action(text)
+        return text
+
+
 class RuleProperties(Model):
     filter_type: Literal["Correlation", "Sql"]
     correlation_filter: CorrelationFilter | None = None
     sql_filter: SqlFilter | None = None
-    action: None = None
-
-    @field_validator("action", mode="before")
-    @classmethod
-    def _no_action(cls, action: Any) -> None:
-        if action is not None:
-            raise ValueError("rule actions are not supported by the local emulator: leave Action out")
+    action: SqlAction | None = None
 
     @model_validator(mode="after")
     def _has_its_filter(self) -> Self:

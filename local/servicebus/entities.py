@@ -4,7 +4,6 @@ An entity is what one addresses; a node is one ordered set of messages of it, wh
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -20,8 +19,7 @@ from local.servicebus.config import (
     TopicProperties,
 )
 from local.servicebus.duplicates import History
-from local.servicebus.filters import any_of
-from local.servicebus.message import Message
+from local.servicebus.filters import Copies, copies_by
 from local.servicebus.queues import Entry, Queue, Rules, Sequence
 from local.servicebus.sessions import Sessions
 
@@ -82,7 +80,7 @@ class QueueEntity:
 
 @dataclass
 class SubscriptionEntity(QueueEntity):
-    takes: Callable[[Message], bool] = field(default=lambda _: True)
+    copies: Copies = field(default=lambda message: [message])
 
 
 @dataclass
@@ -130,7 +128,7 @@ def _topic(topic: Topic) -> TopicEntity:
 def _subscription(topic: Topic, subscription: Subscription) -> SubscriptionEntity:
     path = f"{topic.name}/Subscriptions/{subscription.name}"
     main, dead, transfer = _nodes(path, subscription.properties)
-    return SubscriptionEntity(path, main, dead, transfer, takes=any_of(subscription.rules))
+    return SubscriptionEntity(path, main, dead, transfer, copies=copies_by(subscription.rules))
 
 
 def _nodes(path: str, properties: QueueProperties | SubscriptionProperties) -> tuple[Node, Node, Node]:

@@ -1,7 +1,7 @@
-"""rule -> predicate(message)
+"""rules -> the copies of a message that a subscription takes
 
-A subscription without rules takes everything (Azure's `$Default`). Several matching rules make one copy, because
-none of them has an action: https://learn.microsoft.com/azure/service-bus-messaging/topic-filters
+A subscription without rules takes everything (Azure's `$Default`). The matching rules without an action make one copy
+together, each one with an action a copy of its own: https://learn.microsoft.com/azure/service-bus-messaging/topic-filters
 """
 
 from collections.abc import Callable, Sequence
@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from local.servicebus.actions import compile_action
 from local.servicebus.config import CorrelationFilter, Rule
 from local.servicebus.message import Message
 from local.servicebus.sql import Facts, compile_filter
 
 Predicate = Callable[[Message], bool]
+Copies = Callable[[Message], list[Message]]
 
 _SYSTEM: Final = {
     "ContentType": "content_type",
@@ -33,12 +35,23 @@ def facts(message: Message) -> Facts:
     return Facts(system, {name.lower(): value for name, value in message.application_properties.items()})
 
 
-def any_of(rules: Sequence[Rule]) -> Predicate:
+def copies_by(rules: Sequence[Rule]) -> Copies:
     """What a subscription with these rules takes."""
     if not rules:
-        return lambda _: True
-    predicates = [_predicate(rule) for rule in rules]
-    return lambda message: any(matches(message) for matches in predicates)
+        return lambda message: [message]
+    plain = [_predicate(rule) for rule in rules if rule.properties.action is None]
+    changing = [
+        (_predicate(rule), compile_action(rule.properties.action.sql_expression))
+        for rule in rules
+        if rule.properties.action is not None
+    ]
+
+    def copies(message: Message) -> list[Message]:
+        unchanged = [message] if any(matches(message) for matches in plain) else []
+        changed = [message.with_application_properties(**sets) for matches, sets in changing if matches(message)]
+        return unchanged + changed
+
+    return copies
 
 
 def _predicate(rule: Rule) -> Predicate:

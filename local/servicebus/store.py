@@ -113,7 +113,9 @@ class Store:
                 _forget(entity)
             self._db.execute("COMMIT")
         except sqlite3.Error as wrong:
-            raise StoreError(f"the state could not be written: {wrong}. Restart the emulator when the disk is well") from wrong
+            raise StoreError(
+                f"the state could not be written: {wrong}. Restart the emulator when the disk is well"
+            ) from wrong
 
     def _write(self, db: sqlite3.Connection, entity: Entity) -> None:
         if self._numbers.get(entity.path) != entity.sequence.last:

@@ -74,6 +74,8 @@ class World:
     _stack: AsyncExitStack
     _environment: pytest.MonkeyPatch
     _receivers: dict[str, ServiceBusReceiver] = field(default_factory=dict)
+    _processes: list[Service] = field(default_factory=list)
+    """Kept, or senders would be garbage before their client can close them."""
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -87,7 +89,8 @@ class World:
         self, topology: Topology = TOPOLOGY, reactions: Sequence[Reaction[Any]] = tuple(SERVICE._reactions.values())
     ) -> Service:
         """A process that knows nothing of earlier ones."""
-        return Service(topology, reactions)
+        self._processes.append(Service(topology, reactions))
+        return self._processes[-1]
 
     async def send(self, *sent: ServiceBusMessage, topic: str = DATA_CHANGES.name) -> None:
         async with self._bus.get_topic_sender(topic) as sender:

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.cosmos.errors import bad_request
+from local.cosmos.http import DEFAULT_PAGE, MAX_PAGE_BYTES
 from local.cosmos.query.plan import Plan
-
-MAX_PAGE_BYTES = 4 * 1024 * 1024  # https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits
-DEFAULT_PAGE = 100
-LARGEST_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,8 @@ def run(
         rows = connection.execute(sql, bound)
         return _collect(rows, wanted, left)
     except sqlite3.OperationalError as error:
+        if "user-defined" in str(error):  # a function of ours failed: that is no fault of the query
+            raise
         raise bad_request(f"The query is too large for this emulator ({error}); split it.") from None
 
 

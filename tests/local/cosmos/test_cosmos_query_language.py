@@ -232,7 +232,8 @@ def test_equal_values_and_only_they_share_a_sort_key(left: Any, right: Any) -> N
 TOKENS = r"""
 SELECT VALUE DISTINCT TOP FROM WHERE GROUP ORDER BY OFFSET LIMIT JOIN IN AND NOT BETWEEN LIKE ESCAPE EXISTS AS c c.a
 c[ ] ( ) { } [ , : . * = ?? ? @x @ 'a' "b" ' " 1 1e999 - -- /* ; \ udf.f( COUNT(1) IS_DEFINED( NULL CASE WHEN CAST(
-DATE INTERVAL UNNEST( WITH UNION OVER PIVOT TABLESAMPLE QUALIFY r' b' ` # $ ü % || < > != ~ & | ^ STRUCT< ARRAY< EXTRACT( FOR SET @@x {{ }}
+DATE INTERVAL UNNEST( WITH UNION OVER PIVOT TABLESAMPLE QUALIFY r' b' ` # $ ü % || < > != ~ & | ^ STRUCT<
+ARRAY< EXTRACT( FOR SET @@x {{ }}
 """.split()  # noqa: SIM905 (a hundred quoted tokens are no easier to read)
 
 

@@ -28,47 +28,6 @@ from tests.local.host.support import (
 )
 
 
-async def test_a_function_sees_what_it_would_see_in_azure() -> None:
-    # given
-    seen = list[func.ServiceBusMessage]()
-    contexts = list[func.Context]()
-
-    async def on_order(message: func.ServiceBusMessage, context: func.Context) -> None:
-        seen.append(message)
-        contexts.append(context)
-
-    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    sent = ServiceBusMessage(
-        b'{"total": 3}',
-        subject="order_placed",
-        to="worker",
-        message_id="m1",
-        correlation_id="c1",
-        content_type="application/json",
-        application_properties={"traceparent": parent, "attempt": 2, "urgent": True},
-    )
-
-    # when
-    async with ServiceBusEmulator(queue()) as bus, hosting(app_on_queue(on_order, host_json(), bus), settings_of(bus)):
-        await send(bus, sent)
-        await until(lambda: bool(seen))
-
-    # then
-    message, context = seen[0], contexts[0]
-    assert message.get_body() == b'{"total": 3}'
-    assert (message.subject, message.label, message.to) == ("order_placed", "order_placed", "worker")
-    assert (message.message_id, message.correlation_id, message.content_type) == ("m1", "c1", "application/json")
-    assert message.application_properties == {"traceparent": parent, "attempt": 2, "urgent": True}
-    assert message.application_properties == message.user_properties
-    assert message.delivery_count == 1, "Azure counts from one, AMQP from zero"
-    assert len(message.lock_token or "") == 36
-    assert message.enqueued_time_utc is not None
-    assert message.enqueued_time_utc.tzinfo is None, "the extension writes no offset"
-    assert isinstance(context, func.Context)
-    assert context.function_name == "on_order"
-    assert context.trace_context.trace_parent == parent
-
-
 async def test_as_many_calls_run_at_once_as_host_json_allows_and_no_more() -> None:
     # given
     running, peak, done = 0, 0, 0

@@ -158,3 +158,23 @@ async def test_a_poison_message_of_a_session_is_dead_lettered_and_the_session_go
     # then
     assert done == ["a1"]
     assert [message.message_id for message in dead] == ["a0"]
+
+
+async def test_a_session_that_was_held_for_long_enough_is_given_back_between_two_messages() -> None:
+    # given
+    order = list[str]()
+
+    async def on_step(message: func.ServiceBusMessage) -> None:
+        await asyncio.sleep(0.1)
+        order.append(message.session_id or "")
+
+    # when
+    limits = host_json(maxConcurrentSessions=1, maxAutoLockRenewalDuration="00:00:00.25", sessionIdleTimeout="00:00:01")
+    async with ServiceBusEmulator(queue(requires_session=True)) as bus:
+        await send(bus, *(_message(session, number) for number in range(6) for session in "ab"))
+        async with hosting(app_on_queue(on_step, limits, bus, is_sessions_enabled=True), settings_of(bus)):
+            await until(lambda: len(order) == 12)
+
+    # then
+    assert order[0] != order[5], "the other session had its turn before the first was done"
+    assert sorted(order) == ["a"] * 6 + ["b"] * 6

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusMessageState, ServiceBusReceivedMessage
 from azure.servicebus._pyamqp.aio import _client_async
 from azure.servicebus.aio import (
     ServiceBusClient,
@@ -71,10 +71,12 @@ class Clients:
             made = ServiceBusMessage(message) if isinstance(message, str) else message
             await self.sender(entity).send_messages(made)
 
-    async def receive(self, entity: str, count: int = 20, wait: float = 0.15, **options: Any) -> list[str]:
-        """Complete what is there; the bodies."""
+    async def receive(self, entity: str, expected: int = 0, **options: Any) -> list[str]:
+        """Complete what is there, or `expected` messages if those are more; the bodies."""
         receiver = await self.receiver(entity, **options)
-        found = await drain(receiver, count, wait)
+        peeked = await receiver.peek_messages(50, sequence_number=1)
+        there = sum(message.state is ServiceBusMessageState.ACTIVE for message in peeked)
+        found = await drain(receiver, max(there, expected))
         for message in found:
             await receiver.complete_message(message)
         await self.close(receiver)
@@ -90,8 +92,9 @@ class Clients:
         await self.client.close()
 
 
-async def drain(receiver: ServiceBusReceiver, count: int = 20, wait: float = 0.15) -> list[ServiceBusReceivedMessage]:
+async def drain(receiver: ServiceBusReceiver, count: int = 1, wait: float = 3) -> list[ServiceBusReceivedMessage]:
     """Messages until there are `count` or none comes for `wait` seconds."""
+    await receiver.__aenter__()  # an error closes it, and opening it again is not to be taken from the wait
     found: list[ServiceBusReceivedMessage] = []
     while len(found) < count:
         more = await receiver.receive_messages(count - len(found), max_wait_time=wait)

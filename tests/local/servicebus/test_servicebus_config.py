@@ -175,9 +175,9 @@ R = "UserConfig.Namespaces[0].Topics[0].Subscriptions[0].Rules[0].Properties"
         ),
         (
             of_rule(
-                '"FilterType": "Sql", "SqlFilter": {"SqlExpression": "1=1"}, "Action": {"SqlExpression": "SET a=1"}'
+                '"FilterType": "Sql", "SqlFilter": {"SqlExpression": "1=1"}, "Action": {"SqlExpression": "REMOVE a"}'
             ),
-            f"{R}.Action: rule actions are not supported",
+            f"{R}.Action.SqlExpression: the local emulator runs `SET name = 'text'`",
         ),
     ],
 )

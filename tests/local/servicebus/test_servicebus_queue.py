@@ -51,7 +51,7 @@ async def test_a_message_arrives_with_all_its_properties(start: Start) -> None:
     # when
     before = datetime.now(UTC)
     await clients.send("orders", sent)
-    [got] = await drain(await clients.receiver("orders"), 1)
+    [got] = await drain(await clients.receiver("orders"))
 
     # then
     assert b"".join(got.body) == b"\x00body"
@@ -86,7 +86,7 @@ async def test_a_body_of_any_amqp_type_survives(start: Start, body: dict[str, An
 
     # when
     await clients.sender("orders").send_messages(AmqpAnnotatedMessage(**body))
-    [got] = await drain(await clients.receiver("orders"), 1)
+    [got] = await drain(await clients.receiver("orders"))
 
     # then
     assert got.raw_amqp_message.body_type.value == next(iter(body)).removesuffix("_body")
@@ -110,7 +110,7 @@ async def test_a_message_that_is_itself_an_encoded_message_is_not_split(start: S
 
     # when
     await clients.send("orders", ServiceBusMessage(inner))
-    [got] = await drain(await clients.receiver("orders"), 1)
+    [got] = await drain(await clients.receiver("orders"))
 
     # then
     assert b"".join(got.body) == inner
@@ -123,7 +123,7 @@ async def test_a_message_larger_than_a_frame_arrives_whole(start: Start) -> None
 
     # when
     await clients.send("orders", ServiceBusMessage(body))
-    [got] = await drain(await clients.receiver("orders"), 1, wait=2)
+    [got] = await drain(await clients.receiver("orders"))
 
     # then
     assert b"".join(got.body) == body
@@ -193,7 +193,7 @@ async def test_an_abandoned_message_comes_again_until_it_is_dead_lettered(start:
 
     # then
     assert counts == [0, 1, 2]
-    [dead] = await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER), 1)
+    [dead] = await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER))
     assert dead.dead_letter_reason == "MaxDeliveryCountExceeded"
     assert "3 delivery attempts" in (dead.dead_letter_error_description or "")
     assert str(dead) == "poison"
@@ -204,14 +204,14 @@ async def test_a_dead_lettered_message_keeps_its_properties_and_gains_the_reason
     clients = await start(queue())
     await clients.send("orders", ServiceBusMessage("bad", application_properties={"tenant": "a", "n": 1}))
     receiver = await clients.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
 
     # when
     await receiver.dead_letter_message(message, reason="Unreadable", error_description="no JSON")
 
     # then
     dead_letters = await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER)
-    [dead] = await drain(dead_letters, 1)
+    [dead] = await drain(dead_letters)
     assert (dead.dead_letter_reason, dead.dead_letter_error_description) == ("Unreadable", "no JSON")
     assert (dead.application_properties or {})[b"tenant"] == b"a"
     assert (dead.application_properties or {})[b"n"] == 1
@@ -225,15 +225,15 @@ async def test_a_dead_letter_cannot_be_dead_lettered_again(start: Start) -> None
     clients = await start(queue())
     await clients.send("orders", "bad")
     receiver = await clients.receiver("orders")
-    await receiver.dead_letter_message((await drain(receiver, 1))[0])
+    await receiver.dead_letter_message((await drain(receiver))[0])
     dead_letters = await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER)
 
     # when
     with pytest.raises(ServiceBusError, match="has no dead-letter queue"):
-        await dead_letters.dead_letter_message((await drain(dead_letters, 1))[0])
+        await dead_letters.dead_letter_message((await drain(dead_letters))[0])
 
     # then
-    assert len(await drain(dead_letters, 1)) == 1
+    assert len(await drain(dead_letters)) == 1
 
 
 async def test_a_message_whose_lock_expired_is_delivered_again_and_the_late_settlement_fails(start: Start) -> None:
@@ -241,10 +241,10 @@ async def test_a_message_whose_lock_expired_is_delivered_again_and_the_late_sett
     clients = await start(queue(lock_duration=SECOND / 2))
     await clients.send("orders", "slow")
     receiver = await clients.receiver("orders")
-    [first] = await drain(receiver, 1)
+    [first] = await drain(receiver)
 
     # when
-    [second] = await drain(receiver, 1, wait=2)
+    [second] = await drain(receiver)
 
     # then
     assert second.delivery_count == 1
@@ -259,7 +259,7 @@ async def test_the_broker_itself_refuses_to_settle_after_the_lock_is_gone(start:
     clients = await start(queue(lock_duration=SECOND / 2))
     await clients.send("orders", "slow")
     receiver = await clients.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
     message._raw_amqp_message.annotations[b"x-opt-locked-until"] = 4_000_000_000_000
 
     # when / then
@@ -273,7 +273,7 @@ async def test_a_renewed_lock_holds_beyond_its_first_end(start: Start) -> None:
     clients = await start(queue(lock_duration=SECOND))
     await clients.send("orders", "slow")
     receiver = await clients.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
 
     # when
     await asyncio.sleep(0.6)
@@ -291,7 +291,7 @@ async def test_renewing_a_lost_lock_fails(start: Start) -> None:
     clients = await start(queue(lock_duration=SECOND / 2))
     await clients.send("orders", "slow")
     receiver = await clients.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
     message._raw_amqp_message.annotations[b"x-opt-locked-until"] = 4_000_000_000_000
 
     # when / then
@@ -319,9 +319,9 @@ async def test_a_deferred_message_is_out_of_the_way_until_it_is_asked_for(start:
     clients = await start(queue())
     await clients.send("orders", "later")
     receiver = await clients.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
     await receiver.defer_message(message)
-    assert await drain(receiver, 1) == []
+    assert await drain(receiver, wait=0.2) == []
 
     # when
     [deferred] = await receiver.receive_deferred_messages(message.sequence_number or 0)
@@ -338,7 +338,7 @@ async def test_a_deferred_message_stays_deferred_unless_completed(start: Start, 
     clients = await start(queue())
     await clients.send("orders", "later")
     receiver = await clients.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
     await receiver.defer_message(message)
     [deferred] = await receiver.receive_deferred_messages(message.sequence_number or 0)
 
@@ -369,7 +369,7 @@ async def test_a_deferred_message_can_be_dead_lettered_and_deleted(start: Start)
     # then
     assert str(two) == "two"
     assert await receiver.peek_messages(sequence_number=1) == []
-    [dead] = await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER), 1)
+    [dead] = await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER))
     assert dead.dead_letter_reason == "Why"
 
 
@@ -409,7 +409,7 @@ async def test_closing_a_receiver_gives_back_what_it_had_only_buffered(start: St
     await clients.close(receiver)
 
     # then the others are available at once and their deliveries do not count
-    again = await drain(await clients.receiver("orders"), 2, wait=1)
+    again = await drain(await clients.receiver("orders"), 2)
     assert [(str(m), m.delivery_count) for m in again] == [("b", 0), ("c", 0)]
 
 
@@ -418,15 +418,15 @@ async def test_a_message_held_by_a_closed_receiver_waits_for_its_lock_to_expire(
     clients = await start(queue(lock_duration=SECOND))
     await clients.send("orders", "held")
     receiver = await clients.receiver("orders")
-    await drain(receiver, 1)
+    await drain(receiver)
 
     # when
     await clients.close(receiver)
 
     # then
     other = await clients.receiver("orders")
-    assert await drain(other, 1, wait=0.2) == []
-    [again] = await drain(other, 1, wait=2)
+    assert await drain(other, wait=0.2) == []
+    [again] = await drain(other)
     assert again.delivery_count == 1
 
 
@@ -454,7 +454,7 @@ async def test_a_message_expires_and_is_dead_lettered_where_the_queue_says_so(st
 
     # then
     assert await clients.receive("orders") == []
-    [dead] = await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER), 1)
+    [dead] = await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER))
     assert dead.dead_letter_reason == "TTLExpiredException"
 
 
@@ -503,10 +503,10 @@ async def test_a_scheduled_message_comes_when_it_is_due_with_a_new_number(start:
     else:
         await clients.sender("orders").schedule_messages(ServiceBusMessage("due"), due)
     receiver = await clients.receiver("orders")
-    assert await drain(receiver, 1, wait=0.2) == []
+    assert await drain(receiver, wait=0.2) == []
 
     # then
-    [message] = await drain(receiver, 1, wait=3)
+    [message] = await drain(receiver)
     assert message.sequence_number == 2
     assert message.enqueued_time_utc
     assert due - SECOND / 10 <= message.enqueued_time_utc <= due + SECOND

@@ -1,5 +1,6 @@
 """Keys, tokens and roles: who may do what, and what a client learns when it may not."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,12 +9,24 @@ from typing import Any
 import pytest
 from azure.servicebus import NEXT_AVAILABLE_SESSION, ServiceBusMessage, ServiceBusSubQueue
 from azure.servicebus._common.utils import generate_dead_letter_entity_name
+from azure.servicebus._pyamqp.utils import generate_sas_token
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import ServiceBusAuthenticationError, ServiceBusAuthorizationError
 
-from local.servicebus.auth import Grant, Key, Principals, PrincipalsError, Right, TokenError, load_principals, verify
+from local.servicebus.auth import (
+    WELL_KNOWN_KEY,
+    WELL_KNOWN_NAME,
+    Grant,
+    Key,
+    Principals,
+    PrincipalsError,
+    Right,
+    TokenError,
+    load_principals,
+    verify,
+)
 from local.servicebus.config import Config, Queue, QueueProperties, Subscription, Topic
-from local.servicebus.server import ServiceBusEmulator
+from local.servicebus.server import HOST, ServiceBusEmulator
 from tests.local.servicebus.conftest import Clients, Start, drain
 
 SENDER, RECEIVER = "Azure Service Bus Data Sender", "Azure Service Bus Data Receiver"
@@ -52,7 +65,9 @@ def principals(*grants: tuple[str, str], well_known_key: bool = True) -> Princip
         (OWNER, "data-changes", Right.LISTEN, "orders", False),
     ],
 )
-def test_a_grant_covers_its_right_at_its_scope(role: Any, scope: str, right: Right, path: str, *, allowed: bool) -> None:
+def test_a_grant_covers_its_right_at_its_scope(
+    role: Any, scope: str, right: Right, path: str, *, allowed: bool
+) -> None:
     assert Grant(role=role, scope=scope).covers(right, path) is allowed
 
 
@@ -71,15 +86,15 @@ async def schedule(clients: Clients) -> None:
 
 
 async def receive(clients: Clients) -> None:
-    await drain(await clients.receiver("orders"), 1)
+    await drain(await clients.receiver("orders"))
 
 
 async def receive_dead_letters(clients: Clients) -> None:
-    await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER), 1)
+    await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER))
 
 
 async def receive_subscription(clients: Clients) -> None:
-    await drain(await clients.receiver("data-changes/a"), 1)
+    await drain(await clients.receiver("data-changes/a"))
 
 
 async def list_sessions(clients: Clients) -> None:
@@ -125,7 +140,7 @@ async def test_peek_settle_defer_and_session_work_under_receiver_alone(start: St
 
     # when
     receiver = await service.receiver("orders")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
     await receiver.renew_message_lock(message)
     await receiver.defer_message(message)
     [deferred] = await receiver.receive_deferred_messages(message.sequence_number or 0)
@@ -166,9 +181,9 @@ NOW = 1_000_000.0
 KEYS = principals((OWNER, "")).all()
 
 
-def token(audience: str = "sb://h:1/orders", key: str = "c2VjcmV0", name: str = "service", expiry: float = NOW + 10) -> str:
-    from azure.servicebus._pyamqp.utils import generate_sas_token
-
+def token(
+    audience: str = "sb://h:1/orders", key: str = "c2VjcmV0", name: str = "service", expiry: float = NOW + 10
+) -> str:
     return generate_sas_token(audience, name, key, int(expiry))
 
 
@@ -193,6 +208,26 @@ def test_a_token_is_a_claim_on_the_resource_it_was_made_for() -> None:
 def test_a_token_that_proves_nothing_says_why(bad: str, why: str) -> None:
     with pytest.raises(TokenError, match=why):
         verify(bad, KEYS, NOW)
+
+
+async def test_a_link_outlives_its_token_but_a_new_one_needs_another(start: Start) -> None:
+    # given a token that is good for a second
+    bus = (await start(CONFIG)).bus
+    audience, expiry = f"sb://{HOST}:{bus.port}/orders", int(time.time()) + 2
+    short = token(audience, WELL_KNOWN_KEY, WELL_KNOWN_NAME, expiry)
+    connection = f"Endpoint=sb://{HOST}:{bus.port};SharedAccessSignature={short};UseDevelopmentEmulator=true;"
+    async with ServiceBusClient.from_connection_string(connection, retry_total=0) as client:
+        async with client.get_queue_sender("orders") as sender:
+            await sender.send_messages(ServiceBusMessage("within"))
+
+            # when
+            await asyncio.sleep(max(0, expiry - time.time()) + 0.1)
+
+            # then
+            await sender._handler._link.flow(link_credit=1)
+        with pytest.raises(ServiceBusAuthenticationError):
+            async with client.get_queue_sender("orders"):
+                pass
 
 
 def test_principals_are_read_from_a_file(tmp_path: Path) -> None:

@@ -51,13 +51,13 @@ async def test_an_abandoned_message_comes_before_the_later_ones_of_its_session(s
     clients = await start(config())
     await send(clients, a="1 2")
     receiver = await clients.receiver("commands", session_id="a")
-    [first] = await drain(receiver, 1)
+    [first] = await drain(receiver)
 
     # when
     await receiver.abandon_message(first)
 
     # then
-    assert [(str(m), m.delivery_count) for m in await drain(receiver, 2)] == [("1", 1), ("2", 0)]
+    assert [(str(m), m.delivery_count) for m in await drain(receiver, 2)] == [("1"), ("2", 0)]
 
 
 async def test_next_available_takes_the_session_that_waits_longest_and_is_free(start: Start) -> None:
@@ -85,7 +85,7 @@ async def test_next_available_waits_for_a_session_to_come(start: Start) -> None:
     # then
     receiver = await waiting
     assert receiver.session.session_id == "late"
-    assert [str(message) for message in await drain(receiver, 1)] == ["1"]
+    assert [str(message) for message in await drain(receiver)] == ["1"]
 
 
 async def test_next_available_gives_up_after_its_time(start: Start) -> None:
@@ -114,13 +114,13 @@ async def test_a_closed_session_gives_its_messages_back_without_counting_the_del
     clients = await start(config())
     await send(clients, a="1")
     receiver = await clients.receiver("commands", session_id="a")
-    await drain(receiver, 1)
+    await drain(receiver)
 
     # when
     await clients.close(receiver)
 
     # then
-    [again] = await drain(await clients.receiver("commands", session_id="a"), 1)
+    [again] = await drain(await clients.receiver("commands", session_id="a"))
     assert again.delivery_count == 0
 
 
@@ -129,7 +129,7 @@ async def test_an_expired_session_lock_closes_the_receiver_and_counts_the_delive
     clients = await start(config(lock_duration=SECOND / 2))
     await send(clients, a="1")
     receiver = await clients.receiver("commands", session_id="a")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
 
     # when
     await asyncio.sleep(0.7)
@@ -137,7 +137,23 @@ async def test_an_expired_session_lock_closes_the_receiver_and_counts_the_delive
     # then
     with pytest.raises(SessionLockLostError):
         await receiver.complete_message(message)
-    [again] = await drain(await clients.receiver("commands", session_id="a"), 1)
+    [again] = await drain(await clients.receiver("commands", session_id="a"))
+    assert again.delivery_count == 1
+
+
+async def test_a_session_receiver_that_dies_frees_its_session_and_its_delivery_counts(start: Start) -> None:
+    # given
+    clients = await start(config())
+    await send(clients, a="1")
+    receiver = await clients.receiver("commands", session_id="a")
+    await drain(receiver)
+
+    # when its connection breaks without a word
+    receiver._handler._connection._transport.writer.transport.abort()
+    await asyncio.sleep(0.1)
+
+    # then
+    [again] = await drain(await clients.receiver("commands", session_id="a"))
     assert again.delivery_count == 1
 
 
@@ -157,7 +173,7 @@ async def test_a_renewed_session_lock_holds_beyond_its_first_end(start: Start) -
     clients = await start(config(lock_duration=3 * SECOND))  # below that the SDK's renewer comes too late
     await send(clients, a="1")
     receiver = await clients.receiver("commands", session_id="a")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
 
     # when
     async with AutoLockRenewer() as renewer:
@@ -200,7 +216,7 @@ async def test_a_deferred_message_of_a_session_is_received_under_the_session_loc
     clients = await start(config())
     await send(clients, a="later")
     receiver = await clients.receiver("commands", session_id="a")
-    [message] = await drain(receiver, 1)
+    [message] = await drain(receiver)
     await receiver.defer_message(message)
 
     # when

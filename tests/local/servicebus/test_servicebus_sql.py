@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.servicebus.config import CorrelationFilter, Rule
-from local.servicebus.filters import any_of
+from local.servicebus.filters import copies_by
 from local.servicebus.message import Message, parse
 from local.servicebus.sql import Facts, SqlError, compile_filter
 
@@ -234,14 +234,26 @@ FULL = message(
     ],
 )
 def test_a_correlation_filter_compares_exactly(wanted: dict[str, Any], *, expected: bool) -> None:
-    assert any_of([Rule.correlation("r", **wanted)])(FULL) is expected
+    assert bool(copies_by([Rule.correlation("r", **wanted)])(FULL)) is expected
 
 
 def test_a_uuid_as_message_id_is_compared_as_text() -> None:
     wanted = CorrelationFilter(message_id=str(UUID(int=1)))
     rule = Rule.correlation("r", **wanted.model_dump(exclude_none=True))
-    assert any_of([rule])(message(message_id=UUID(int=1)))
+    assert copies_by([rule])(message(message_id=UUID(int=1)))
 
 
 def test_a_subscription_without_rules_takes_everything() -> None:
-    assert any_of([])(FULL)
+    assert copies_by([])(FULL)
+
+
+def test_rules_without_actions_make_one_copy_and_each_action_one_of_its_own() -> None:
+    plain = [Rule.sql(name, "1 = 1") for name in ("a", "b")]
+    action = {"SqlExpression": "SET Reason = 'it''s late'; SET user.Who = 'me'"}
+    filtered = {"FilterType": "Sql", "SqlFilter": {"SqlExpression": "1 = 1"}, "Action": action}
+    changing = Rule.model_validate({"Name": "c", "Properties": filtered})
+
+    unchanged, changed = copies_by([*plain, changing])(FULL)
+
+    assert unchanged is FULL
+    assert changed.application_properties == {**FULL.application_properties, "Reason": "it's late", "Who": "me"}

@@ -118,7 +118,7 @@ async def test_a_topic_holds_what_is_scheduled_and_fans_out_when_it_is_due(start
     assert numbers == [1, 2]
     receiver = await clients.receiver("data-changes/a")
     assert await receiver.peek_messages(sequence_number=1) == []
-    [message] = await drain(receiver, 1, wait=3)
+    [message] = await drain(receiver)
     assert str(message) == "first"
     assert message.state is ServiceBusMessageState.ACTIVE
     assert await clients.receive("data-changes/b") == []
@@ -142,8 +142,8 @@ async def test_the_shortest_of_message_topic_and_subscription_life_counts(start:
     await asyncio.sleep(0.4)
 
     # then
-    assert len(await drain(await clients.receiver("data-changes/short", sub_queue=DEAD), 1)) == 1
-    [held] = await drain(await clients.receiver("data-changes/long"), 1)
+    assert len(await drain(await clients.receiver("data-changes/short", sub_queue=DEAD))) == 1
+    [held] = await drain(await clients.receiver("data-changes/long"))
     assert held.time_to_live == SECOND
 
 
@@ -155,7 +155,7 @@ async def test_a_message_without_session_is_dead_lettered_by_a_subscription_that
     await clients.send("data-changes", "lonely")
 
     # then
-    [dead] = await drain(await clients.receiver("data-changes/ordered", sub_queue=DEAD), 1)
+    [dead] = await drain(await clients.receiver("data-changes/ordered", sub_queue=DEAD))
     assert dead.dead_letter_reason == "Session ID is null"
     assert await clients.receive("data-changes/plain") == ["lonely"]
 
@@ -189,7 +189,7 @@ async def test_a_forwarding_queue_passes_messages_on_and_cannot_be_received_from
     await clients.send("first", ServiceBusMessage("later", scheduled_enqueue_time_utc=datetime.now(UTC) + SECOND / 2))
 
     # then
-    assert await clients.receive("last", 2, wait=2) == ["x", "later"]
+    assert await clients.receive("last", 2) == ["x", "later"]
     with pytest.raises(ServiceBusError, match="'first' forwards to 'last': receive there"):
         await clients.receiver("first")
 
@@ -246,7 +246,7 @@ async def test_a_forwarded_message_that_expired_can_expire_again_where_it_went(s
     await clients.send("first", "x")
 
     # then
-    [dead] = await drain(await clients.receiver("last", sub_queue=DEAD), 1, wait=3)
+    [dead] = await drain(await clients.receiver("last", sub_queue=DEAD))
     assert dead.dead_letter_source == "first"
 
 
@@ -258,6 +258,6 @@ async def test_a_message_forwarded_too_often_ends_in_the_transfer_dead_letter_qu
     await clients.send("ping", "x")
 
     # then the fifth hop is not made
-    [dead] = await drain(await clients.receiver("ping", sub_queue=TRANSFER), 1, wait=1)
+    [dead] = await drain(await clients.receiver("ping", sub_queue=TRANSFER))
     assert dead.dead_letter_reason == "MaxTransferHopCountExceeded"
     assert str(dead) == "x"

@@ -101,7 +101,9 @@ def close_of(data: bytes) -> tuple[bytes, str]:
     return frame.error[0], frame.error[1].decode()
 
 
-@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + b"\x00" * 40, b"AMQP\x00\x01\x00\x00", b"\xff" * 9])
+@pytest.mark.parametrize(
+    "garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + b"\x00" * 40, b"AMQP\x00\x01\x00\x00", b"\xff" * 9]
+)
 async def test_another_protocol_gets_our_header_and_is_closed(start: Start, garbage: bytes) -> None:
     # given
     clients = await start(CONFIG)
@@ -328,5 +330,3 @@ async def test_random_bytes_never_stop_the_emulator(bodies: list[bytes], *, fram
         other = await Raw.to(bus.port)
         await other.begin()
         other.writer.close()
-
-

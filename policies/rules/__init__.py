@@ -1,0 +1,24 @@
+"""Every rule of the pack, in the order of the page and of the table."""
+
+from policies.rule import Rule
+from policies.rules import (
+    cosmos,
+    data,
+    functions,
+    identity,
+    key_vault,
+    model,
+    service_bus,
+    settings,
+    storage,
+    subscriptions,
+    telemetry,
+    timing,
+    waivers,
+)
+
+SUBJECTS = (
+    service_bus, subscriptions, timing, cosmos, storage, key_vault, functions, settings, identity, model, telemetry,
+    data, waivers,
+)  # fmt: skip
+RULES: tuple[Rule, ...] = tuple(rule for subject in SUBJECTS for rule in subject.RULES)
