@@ -26,7 +26,8 @@ from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
 from local.servicebus.auth import WELL_KNOWN_NAME as BUS_NAME
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / ".local"
+FOLDER = Path(os.environ.get("LOCAL_FOLDER") or ROOT / ".local")
+"""Where a stack keeps its state; LOCAL_FOLDER names another place, so that two can run side by side."""
 
 
 class Stack:

@@ -54,9 +54,7 @@ def in_context(resources: Iterable[Resource], waivers: Waivers, today: date) -> 
 def judge(stack: Stack, *, tier: Tier, waivers: Waivers, rules: Iterable[Rule] = RULES) -> tuple[Finding, ...]:
     """Run every rule over every resource that it is about, in the order of the rules and then of the resources."""
     return tuple(
-        judge_one(rule, resource, stack, tier, waivers)
-        for rule in rules
-        for resource in stack.of_type(*rule.about)
+        judge_one(rule, resource, stack, tier, waivers) for rule in rules for resource in stack.of_type(*rule.about)
     )
 
 
@@ -80,5 +78,5 @@ def judge_one(rule: Rule, resource: Resource, stack: Stack, tier: Tier, waivers:
 
 @cache
 def _host_json(pattern: str) -> dict[str, Any]:
-    file = SERVICES / pattern.replace("-", "_") / "host.json"
+    file = SERVICES / pattern / "host.json"
     return json.loads(file.read_text("utf-8")) if file.is_file() else {}

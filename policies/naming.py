@@ -1,10 +1,11 @@
 """the id or name that one resource holds of another -> that other resource, also while Azure has not named it yet"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from policies.resources import Resource, Stack, Unknown
+from services.kernel.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ KINDS: Mapping[str, Kind] = {
     "servicebus:Topic": Kind(("namespaces", "topics"), ("namespaceName", "topicName"), ("topicName",)),
     "storage:StorageAccount": Kind(("storageAccounts",), ("accountName",)),
 }
-"""What a role can be granted on, or a setting point to. Cosmos DB's scopes say dbs and colls where ids say otherwise."""
+"""What a role can be granted on, or a setting point to. Cosmos DB's scopes say dbs and colls, unlike its ids."""
 
 
 def name_at(resource: Resource, key: str, stack: Stack) -> Any:
@@ -53,6 +54,29 @@ def name_at(resource: Resource, key: str, stack: Stack) -> Any:
         if source is None:
             raise
         return name_at(source, KINDS[source.type].names[-1], stack)
+
+
+def listeners(subscription: Resource, stack: Stack) -> Iterator[Topology]:
+    """The patterns that declare to listen here; none where messages are only kept or forwarded.
+
+    Raises:
+        Unknown: as `name_at`.
+    """
+    names = [name_at(subscription, key, stack) for key in ("topicName", "subscriptionName")]
+    for pattern in stack.patterns:
+        if names in ([each.topic.name, each.name] for each in pattern.listens):
+            yield pattern
+
+
+def filters_of(subscription: Resource, stack: Stack, *types: str) -> list[Resource]:
+    """The rules of these types that let messages into a subscription.
+
+    Raises:
+        Unknown: as `name_at`.
+    """
+    keys = ("topicName", "subscriptionName")
+    own = [name_at(subscription, key, stack) for key in keys]
+    return [each for each in stack.of_type(*types) if [name_at(each, key, stack) for key in keys] == own]
 
 
 def label(resource: Resource, stack: Stack) -> str:

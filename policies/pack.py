@@ -4,7 +4,7 @@ The engine shows a policy for the stack only outputs, and during a preview Azure
 inputs are kept when it comes by alone, and the stack is judged by these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -34,18 +34,21 @@ TODAY = PolicyConfigSchema(
 )
 
 
-def policies(tier: Tier, waivers: Waivers) -> list[Policy]:
-    """All rules as policies, enforced as the tier says."""
-    pack = _Pack(tier, waivers)
+Context = Callable[[Iterable[Resource], Waivers, date], Stack]
+
+
+def policies(tier: Tier, waivers: Waivers, context: Context = in_context) -> list[Policy]:
+    """All rules as policies, enforced as the tier says; `context` adds what resources are compared with."""
+    pack = _Pack(tier, waivers, context)
     return [pack.policy(rule) for rule in RULES]
 
 
 class _Pack:
     """What the policies of one run share: the inputs that came by."""
 
-    def __init__(self, tier: Tier, waivers: Waivers) -> None:
+    def __init__(self, tier: Tier, waivers: Waivers, context: Context) -> None:
         self._tier: Tier = tier
-        self._waivers = waivers
+        self._waivers, self._context = waivers, context
         self._inputs: dict[str, Mapping[str, Any]] = {}
 
     def policy(self, rule: Rule) -> Policy:
@@ -71,7 +74,7 @@ class _Pack:
             self._tell(rule, Stack((resource,), _today(args.get_config())), report)
 
     def _together(self, rule: Rule, args: StackValidationArgs, report: ReportViolation) -> None:
-        stack = in_context(map(self._resource, args.resources), self._waivers, _today(args.get_config()))
+        stack = self._context(map(self._resource, args.resources), self._waivers, _today(args.get_config()))
         self._tell(rule, stack, report)
 
     def _resource(self, declared: PolicyResource) -> Resource:

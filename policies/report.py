@@ -29,7 +29,7 @@ class Report:
         mandatory = sum(finding.stops for finding in self.findings)
         return {
             "rules": len({finding.rule.id for finding in self.findings}),
-            "findings": len(self.findings),
+            "checks": len(self.findings),
             "mandatory": mandatory,
             "advisory": counted["fail"] - mandatory,
             "waived": counted["waived"],
@@ -50,9 +50,9 @@ def as_table(report: Report) -> None:
         if good:
             resource = good[0].resource.name if len(good) == 1 else f"{len(good)} resources"
             table.add_row(rule.id, Text(resource), rule.severity, "[green]pass[/]", "")
-        for finding in findings:
-            if finding.result != "pass":
-                table.add_row(rule.id, Text(finding.resource.name), rule.severity, _result(finding), Text(_advice(finding)))
+        for finding in (each for each in findings if each.result != "pass"):
+            name, advice = Text(finding.resource.name), Text(_advice(finding))
+            table.add_row(rule.id, name, rule.severity, _result(finding), advice)
     console = Console(width=None if Console().is_terminal else 160)
     console.print(table)
     console.print(_summary(report))
@@ -99,7 +99,7 @@ def _summary(report: Report) -> str:
     counts = report.counts()
     return (
         f"{report.stack} (tier {report.tier}): {counts['mandatory']} mandatory and {counts['advisory']} advisory "
-        f"violations, {counts['waived']} waived; {counts['rules']} rules over {counts['findings']} pairs of rule and resource"
+        f"violations, {counts['waived']} waived; {counts['rules']} rules, {counts['checks']} checks"
     )
 
 

@@ -67,6 +67,16 @@ def requires(path: str, *allowed: object) -> Check:
     return check
 
 
+def is_on(path: str) -> Check:
+    """A check that the input at `path` is true; what is not set counts as false."""
+    return requires(path, True)  # noqa: FBT003
+
+
+def is_off(path: str) -> Check:
+    """A check that the input at `path` is false, and said to be: Azure's defaults change with the API's version."""
+    return requires(path, False)  # noqa: FBT003
+
+
 def alone(type_: str, *inputs: Mapping[str, Any], protect: bool = False) -> tuple[Stack, ...]:
     """Examples for a rule that looks at one resource: for each inputs, a stack that holds nothing else."""
     return tuple(Stack((Resource(type_, "example", each, protect=protect),), EXAMPLE_DAY) for each in inputs)

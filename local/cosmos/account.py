@@ -35,7 +35,6 @@ class Account:
             "containers": ("GET POST", self._containers),
             "container": ("GET PUT DELETE", self._container),
             "ranges": ("GET", self._partition_key_ranges),
-            "offers": ("GET POST", lambda _: answer_list("emulator", "Offers", [])),  # as a serverless account
         }
 
     def answer(self, request: Request) -> Answer:

@@ -121,7 +121,7 @@ class Gateway:
 
 def _need(request: Request, activity: Activity) -> Need:
     creates = request.method != "GET" and not request.flag("x-ms-documentdb-isquery")
-    return _NEEDS.get(activity, "own" if creates and request.route.kind != "offers" else "metadata")
+    return _NEEDS.get(activity, "own" if creates else "metadata")
 
 
 async def _read(receive: Receive) -> bytes:

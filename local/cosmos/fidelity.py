@@ -156,7 +156,7 @@ CLAIMS: tuple[Claim, ...] = (
         _DURABILITY + "test_kill_9_loses_no_acknowledged_write",
     ),
     Claim(
-        "Stored procedures, triggers, functions, users, permissions, conflicts",
+        "Stored procedures, triggers, functions, users, permissions, conflicts, offers",
         "refused",
         "400 that names the resource.",
         _BAD_INPUT + "test_bad_input_is_answered_in_words",

@@ -82,10 +82,9 @@ def _apply(document: dict[str, Any], operation: PatchOperation) -> None:
             _increment(document, path, value)
         case "move":
             source = _pointer(operation.source or "")
-            if path[: len(source)] == source:
-                raise _Misfit(
-                    "the target lies within the source" if path != source else "source and target are the same"
-                )
+            if len(path) > len(source) and path[: len(source)] == source:
+                message = "the target lies within the source"
+                raise _Misfit(message)
             _put(document, path, _take(document, source), insert=True)
 
 

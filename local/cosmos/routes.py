@@ -18,7 +18,6 @@ Kind = Literal[
     "items",
     "item",
     "ranges",
-    "offers",
     "faults",
     "counts",
 ]
@@ -31,11 +30,12 @@ _SHAPES: dict[tuple[str, ...], Kind] = {
     ("dbs", "*", "colls", "*", "docs"): "items",
     ("dbs", "*", "colls", "*", "docs", "*"): "item",
     ("dbs", "*", "colls", "*", "pkranges"): "ranges",
-    ("offers",): "offers",
     ("_emulator", "faults"): "faults",
     ("_emulator", "counts"): "counts",
 }
-_REFUSED = frozenset({"sprocs", "triggers", "udfs", "users", "permissions", "conflicts", "attachments", "operations"})
+_REFUSED = frozenset(
+    {"sprocs", "triggers", "udfs", "users", "permissions", "conflicts", "attachments", "operations", "offers"}
+)
 
 
 @dataclass(frozen=True)

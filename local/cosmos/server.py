@@ -5,7 +5,9 @@ is busy with.
 """
 
 import asyncio
+import logging
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -30,6 +32,7 @@ from local.cosmos.store import Store
 from local.cosmos.tls import certificate
 
 SWEEP_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 _STARTUP_SECONDS = 10.0
 
 
@@ -231,4 +234,7 @@ def _new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 async def _sweep(items: Items) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        items.expire()
+        try:
+            items.expire()
+        except sqlite3.Error:
+            _log.exception("expired items could not be deleted; trying again in %g s", SWEEP_SECONDS)

@@ -133,7 +133,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "Identity-based connections",
         "differs",
-        "`__credential` and `__clientId` are not read: the identity is that of DefaultAzureCredential, such as az login's.",
+        "`__credential` and `__clientId` are not read: the identity is that of DefaultAzureCredential, say az login's.",
         _SETTINGS + "test_a_connection_is_found_by_the_functions_convention",
     ),
     Claim(

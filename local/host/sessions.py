@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 _ACCEPT = 30.0
 """Seconds that the broker is asked to look for a session."""
 _SETTLED_IN = 0.5
-"""Seconds after which an accept that has not been refused is taken for waiting, so that the listener is ready."""
+"""Seconds after which an accept that has not been refused is taken for waiting: the listener is ready, and from then on
+the accept may be cancelled (in the middle of the handshake the SDK would leave the socket open)."""
 _TURN = 0.25
 
 
@@ -81,7 +82,7 @@ class SessionListener:
         opening = asyncio.create_task(receiver.__aenter__())
         stopping = asyncio.create_task(signals.stopping.wait())
         try:
-            await asyncio.wait({opening, stopping}, timeout=_SETTLED_IN, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({opening}, timeout=_SETTLED_IN)
             if not opening.done():
                 signals.ready.set()
             await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)

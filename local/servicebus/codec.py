@@ -35,7 +35,7 @@ SUPPORTED: Final = "7.15"
 if not sdk_version.startswith(f"{SUPPORTED}."):
     raise ImportError(
         f"local/servicebus was built on the codec inside azure-servicebus {SUPPORTED}; {sdk_version} is installed. "
-        f"Install azure-servicebus {SUPPORTED}, or run tests/local/servicebus/test_servicebus_codec.py against the new version, "
+        f"Install azure-servicebus {SUPPORTED}, or run test_servicebus_codec.py against the new version, "
         "mend codec.py where it fails and raise SUPPORTED."
     )
 

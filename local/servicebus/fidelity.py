@@ -94,9 +94,9 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     ),
     Claim(
         "Rule actions",
-        "refused",
-        "when the config is read",
-        "test_a_mistake_is_named_with_its_place_and_what_is_allowed",
+        "differs",
+        "SET of application properties to text, a copy per rule with an action; any other action is refused",
+        "test_rules_without_actions_make_one_copy_and_each_action_one_of_its_own",
     ),
     # Forwarding
     Claim(

@@ -4,6 +4,7 @@ from policies.rule import Rule
 from policies.rules import (
     cosmos,
     data,
+    doors,
     functions,
     identity,
     key_vault,
@@ -18,7 +19,7 @@ from policies.rules import (
 )
 
 SUBJECTS = (
-    service_bus, subscriptions, timing, cosmos, storage, key_vault, functions, settings, identity, model, telemetry,
-    data, waivers,
+    service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, settings, identity, model,
+    telemetry, data, waivers,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(rule for subject in SUBJECTS for rule in subject.RULES)

@@ -1,6 +1,6 @@
 """the account that keeps all state: no keys, current encryption, a way back"""
 
-from policies.rule import Rule, alone, requires
+from policies.rule import Rule, alone, is_on, requires
 
 NO_KEYS = Rule(
     id="cosmos-no-keys",
@@ -14,7 +14,7 @@ NO_KEYS = Rule(
         "Azure Policy 5450f5bd-9c72-4390-a9c4-a7aba4edfdd2",
     ),
     about=("cosmosdb:DatabaseAccount",),
-    check=requires("disableLocalAuth", True),
+    check=is_on("disableLocalAuth"),
     passes=alone("cosmosdb:DatabaseAccount", {"disableLocalAuth": True}),
     fails=alone("cosmosdb:DatabaseAccount", {"disableLocalAuth": False}, {}),
 )
@@ -31,7 +31,7 @@ NO_METADATA_KEYS = Rule(
         "Azure Policy 4750c32b-89c0-46af-bfcb-2e4541a818d5",
     ),
     about=("cosmosdb:DatabaseAccount",),
-    check=requires("disableKeyBasedMetadataWriteAccess", True),
+    check=is_on("disableKeyBasedMetadataWriteAccess"),
     passes=alone("cosmosdb:DatabaseAccount", {"disableKeyBasedMetadataWriteAccess": True}),
     fails=alone("cosmosdb:DatabaseAccount", {"disableKeyBasedMetadataWriteAccess": False}, {}),
 )

@@ -1,6 +1,7 @@
 """what holds data or is paid for: protected, and marked with whose it is"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from policies.resources import Resource, Stack
 from policies.rule import Rule, alone
@@ -28,7 +29,7 @@ def _is_protected(resource: Resource, _: Stack) -> Iterator[str]:
 
 
 def _is_tagged(resource: Resource, _: Stack) -> Iterator[str]:
-    tags = resource.get("tags") or {}
+    tags: Mapping[str, Any] = resource.get("tags") or {}
     if missing := [tag for tag in TAGS if tag not in tags]:
         yield f"tags has no {' and no '.join(missing)}"
 

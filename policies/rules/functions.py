@@ -1,9 +1,10 @@
 """the function apps: encrypted, signed in as themselves, no passwords, no back doors"""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from policies.resources import Resource, Stack, Unknown, app_settings
-from policies.rule import EXAMPLE_DAY, Rule, alone, requires
+from policies.rule import EXAMPLE_DAY, Rule, alone, is_off, is_on, requires
 
 APP = "web:WebApp"
 LEGACY = frozenset({
@@ -65,6 +66,14 @@ def _app_with(*policies: str, of: str = "app-1") -> Stack:
     return Stack((app, *(Resource(type_, type_, {"name": of, "allow": False}) for type_ in policies)), EXAMPLE_DAY)
 
 
+def _reading_code_by(type_: str) -> dict[str, Any]:
+    return {"functionAppConfig": {"deployment": {"storage": {"authentication": {"type": type_}}}}}
+
+
+def _with_setting(name: str, value: str) -> dict[str, Any]:
+    return {"siteConfig": {"appSettings": [{"name": name, "value": value}]}}
+
+
 HTTPS = Rule(
     id="functions-https",
     title="Apps are reached over HTTPS only",
@@ -78,7 +87,7 @@ HTTPS = Rule(
         "Azure Policy 6d555dd1-86f2-4f1c-8ed7-5abae7c6cbab",
     ),
     about=(APP,),
-    check=requires("httpsOnly", True),
+    check=is_on("httpsOnly"),
     passes=alone(APP, {"httpsOnly": True}),
     fails=alone(APP, {"httpsOnly": False}, {}),
 )
@@ -131,7 +140,7 @@ NO_DEBUGGER = Rule(
         "Azure Policy 0e60b895-3786-45da-8377-9c6b4b6ac5f9",
     ),
     about=(APP,),
-    check=requires("siteConfig.remoteDebuggingEnabled", False),
+    check=is_off("siteConfig.remoteDebuggingEnabled"),
     passes=alone(APP, {"siteConfig": {"remoteDebuggingEnabled": False}}),
     fails=alone(APP, {"siteConfig": {"remoteDebuggingEnabled": True}}, {}),
 )
@@ -175,27 +184,20 @@ DEPLOYS_AS_ITSELF = Rule(
     severity="high",
     about=(APP,),
     check=_deploys_as_itself,
-    passes=alone(
-        APP,
-        {"functionAppConfig": {"deployment": {"storage": {"authentication": {"type": "UserAssignedIdentity"}}}}},
-    ),
-    fails=alone(
-        APP,
-        {"functionAppConfig": {"deployment": {"storage": {"authentication": {"type": "StorageAccountConnectionString"}}}}},
-        {},
-    ),
+    passes=alone(APP, _reading_code_by("UserAssignedIdentity")),
+    fails=alone(APP, _reading_code_by("StorageAccountConnectionString"), {}),
 )
 
 NO_LEGACY = Rule(
     id="functions-no-legacy-settings",
     title="No settings that Flex Consumption refuses or misreads",
-    why="Runtime and version live in function_app_config; run-from-package and remote-build settings break deployments.",
+    why="Runtime and version live in function_app_config; run-from-package and remote build break deployments.",
     remedy="Remove the settings.",
     severity="low",
     about=(APP,),
     check=_no_legacy,
-    passes=alone(APP, {}, {"siteConfig": {"appSettings": [{"name": "ServiceBus__credential", "value": "managedidentity"}]}}),
-    fails=alone(APP, {"siteConfig": {"appSettings": [{"name": "WEBSITE_RUN_FROM_PACKAGE", "value": "1"}]}}),
+    passes=alone(APP, {}, _with_setting("ServiceBus__credential", "managedidentity")),
+    fails=alone(APP, _with_setting("WEBSITE_RUN_FROM_PACKAGE", "1")),
 )
 
 PUBLISHING_OFF = Rule(
@@ -205,7 +207,7 @@ PUBLISHING_OFF = Rule(
     remedy="Set allow=False.",
     severity="high",
     about=("web:WebAppScmAllowed", "web:WebAppFtpAllowed"),
-    check=requires("allow", False),
+    check=is_off("allow"),
     passes=alone("web:WebAppScmAllowed", {"allow": False}) + alone("web:WebAppFtpAllowed", {"allow": False}),
     fails=alone("web:WebAppScmAllowed", {"allow": True}, {}) + alone("web:WebAppFtpAllowed", {"allow": True}),
 )

@@ -1,6 +1,6 @@
 """the vault that holds every secret: by roles only, and nothing gone for good by accident"""
 
-from policies.rule import Rule, alone, requires
+from policies.rule import Rule, alone, is_on
 
 RBAC = Rule(
     id="key-vault-roles",
@@ -10,7 +10,7 @@ RBAC = Rule(
     severity="high",
     sources=("Azure.KeyVault.RBAC (AZR-000388)", "Azure Policy 12d4fa5e-1f9f-4c21-97a9-b99b3c6611b5"),
     about=("keyvault:Vault",),
-    check=requires("properties.enableRbacAuthorization", True),
+    check=is_on("properties.enableRbacAuthorization"),
     passes=alone("keyvault:Vault", {"properties": {"enableRbacAuthorization": True}}),
     fails=alone("keyvault:Vault", {"properties": {"enableRbacAuthorization": False}}, {"properties": {}}),
 )
@@ -27,7 +27,7 @@ SOFT_DELETE = Rule(
         "Azure Policy 1e66c121-a66a-4b1f-9b83-0fd99bf0fc2d",
     ),
     about=("keyvault:Vault",),
-    check=requires("properties.enableSoftDelete", True),
+    check=is_on("properties.enableSoftDelete"),
     passes=alone("keyvault:Vault", {"properties": {"enableSoftDelete": True}}),
     fails=alone("keyvault:Vault", {"properties": {"enableSoftDelete": False}}, {"properties": {}}),
 )
@@ -46,7 +46,7 @@ PURGE_PROTECTION = Rule(
         "Azure Policy 0b60c0b2-2dc2-4e1c-b5c9-abbed971de53",
     ),
     about=("keyvault:Vault",),
-    check=requires("properties.enablePurgeProtection", True),
+    check=is_on("properties.enablePurgeProtection"),
     passes=alone("keyvault:Vault", {"properties": {"enablePurgeProtection": True}}),
     fails=alone("keyvault:Vault", {"properties": {"enablePurgeProtection": False}}, {"properties": {}}),
 )

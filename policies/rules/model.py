@@ -6,7 +6,7 @@ from typing import Any
 
 from policies.resources import Resource, Stack, app_settings
 from policies.retirements import FILE, Provider, schedule
-from policies.rule import Rule, alone, requires
+from policies.rule import Rule, alone, is_on, requires
 
 ACCOUNT, DEPLOYMENT, APP = "cognitiveservices:Account", "cognitiveservices:Deployment", "web:WebApp"
 NOTICE = timedelta(days=60)
@@ -39,7 +39,9 @@ def _answering(resource: Resource) -> Iterator[tuple[Provider, str, str]]:
         return
     settings = app_settings(resource)
     if settings.get("Model__provider") == "openai" and not settings.get("Model__endpoint"):
-        yield from (("openai", model, "") for tier in TIERS if (model := settings.get(f"Model__{tier}")))
+        for tier in TIERS:
+            if model := settings.get(f"Model__{tier}"):
+                yield "openai", str(model), ""
 
 
 def _when(retires: date, today: date) -> str:
@@ -68,7 +70,7 @@ NO_KEYS = Rule(
         "Azure Policy 71ef260a-8f18-47b7-abcb-62d0673d94dc",
     ),
     about=(ACCOUNT,),
-    check=requires("properties.disableLocalAuth", True),
+    check=is_on("properties.disableLocalAuth"),
     passes=alone(ACCOUNT, {"properties": {"disableLocalAuth": True}}),
     fails=alone(ACCOUNT, {"properties": {"disableLocalAuth": False}}, {"properties": {}}),
 )
@@ -100,7 +102,9 @@ STAYS = Rule(
     about=(DEPLOYMENT, APP),
     check=_stays,
     passes=alone(DEPLOYMENT, _deployed("gpt-5.4-mini", "2026-03-17"))
-    + alone(APP, _asks_openai("gpt-5.1"), _asks_openai("gpt-6-luna"), _asks_openai("gpt-4o", "https://gateway.example/")),
+    + alone(
+        APP, _asks_openai("gpt-5.1"), _asks_openai("gpt-6-luna"), _asks_openai("gpt-4o", "https://gateway.example/")
+    ),
     fails=alone(
         DEPLOYMENT,
         _deployed("gpt-4o", "2024-11-20"),

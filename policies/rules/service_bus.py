@@ -1,6 +1,6 @@
 """the namespace that all events pass through: no keys, current encryption; topics that recognise a repetition"""
 
-from policies.rule import Rule, alone, requires
+from policies.rule import Rule, alone, is_on, requires
 
 NO_KEYS = Rule(
     id="service-bus-no-keys",
@@ -14,7 +14,7 @@ NO_KEYS = Rule(
         "Azure Policy cfb11c26-f069-4c14-8e36-56c394dae5af",
     ),
     about=("servicebus:Namespace",),
-    check=requires("disableLocalAuth", True),
+    check=is_on("disableLocalAuth"),
     passes=alone("servicebus:Namespace", {"disableLocalAuth": True}),
     fails=alone("servicebus:Namespace", {"disableLocalAuth": False}, {}),
 )
@@ -39,7 +39,7 @@ DETECTS_DUPLICATES = Rule(
     remedy="Set requires_duplicate_detection=True; Azure allows it at creation only, so the topic is replaced.",
     severity="high",
     about=("servicebus:Topic",),
-    check=requires("requiresDuplicateDetection", True),
+    check=is_on("requiresDuplicateDetection"),
     passes=alone("servicebus:Topic", {"requiresDuplicateDetection": True}),
     fails=alone("servicebus:Topic", {"requiresDuplicateDetection": False}, {}),
 )

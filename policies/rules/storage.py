@@ -1,6 +1,6 @@
 """the account of the function hosts, which holds their code: no keys, nothing public"""
 
-from policies.rule import Rule, alone, requires
+from policies.rule import Rule, alone, is_off, is_on, requires
 
 NO_KEYS = Rule(
     id="storage-no-keys",
@@ -10,7 +10,7 @@ NO_KEYS = Rule(
     severity="high",
     sources=("CKV2_AZURE_40", "Azure.Storage.LocalAuth", "Azure Policy 8c6a50c6-9ffd-4ae7-986f-5fa6111f9a54"),
     about=("storage:StorageAccount",),
-    check=requires("allowSharedKeyAccess", False),
+    check=is_off("allowSharedKeyAccess"),
     passes=alone("storage:StorageAccount", {"allowSharedKeyAccess": False}),
     fails=alone("storage:StorageAccount", {"allowSharedKeyAccess": True}, {}),
 )
@@ -23,7 +23,7 @@ NO_LOCAL_USERS = Rule(
     severity="medium",
     sources=("CKV_AZURE_244",),
     about=("storage:StorageAccount",),
-    check=requires("isLocalUserEnabled", False),
+    check=is_off("isLocalUserEnabled"),
     passes=alone("storage:StorageAccount", {"isLocalUserEnabled": False}),
     fails=alone("storage:StorageAccount", {"isLocalUserEnabled": True}, {}),
 )
@@ -40,7 +40,7 @@ HTTPS = Rule(
         "Azure Policy 404c3081-a854-4457-ae30-26a93ef643f9",
     ),
     about=("storage:StorageAccount",),
-    check=requires("enableHttpsTrafficOnly", True),
+    check=is_on("enableHttpsTrafficOnly"),
     passes=alone("storage:StorageAccount", {"enableHttpsTrafficOnly": True}),
     fails=alone("storage:StorageAccount", {"enableHttpsTrafficOnly": False}, {}),
 )
@@ -75,7 +75,7 @@ NOTHING_PUBLIC = Rule(
         "Azure Policy 4fa4b6c0-31ca-4c0d-b10d-24b96f62a751",
     ),
     about=("storage:StorageAccount",),
-    check=requires("allowBlobPublicAccess", False),
+    check=is_off("allowBlobPublicAccess"),
     passes=alone("storage:StorageAccount", {"allowBlobPublicAccess": False}),
     fails=alone("storage:StorageAccount", {"allowBlobPublicAccess": True}, {}),
 )
@@ -101,7 +101,7 @@ NO_REPLICATION_ABROAD = Rule(
     severity="medium",
     sources=("Azure Policy 92a89a79-6c52-4a7e-a03f-61306fc49312",),
     about=("storage:StorageAccount",),
-    check=requires("allowCrossTenantReplication", False),
+    check=is_off("allowCrossTenantReplication"),
     passes=alone("storage:StorageAccount", {"allowCrossTenantReplication": False}),
     fails=alone("storage:StorageAccount", {"allowCrossTenantReplication": True}, {}),
 )

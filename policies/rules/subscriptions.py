@@ -6,10 +6,11 @@ No catalogue has rules for topics and subscriptions; these are ours.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.naming import name_at
+from policies.naming import filters_of, listeners, name_at
 from policies.resources import Resource, Stack
-from policies.rule import EXAMPLE_DAY, Rule, alone, requires
+from policies.rule import EXAMPLE_DAY, Rule, alone, is_on
 from services.entities import DEAD_LETTERS
+from services.kernel.topology import Subscription, Topic, Topology
 
 SUBSCRIPTION = "servicebus:Subscription"
 QUEUE = "servicebus:Queue"
@@ -37,7 +38,7 @@ def _dead_letters_arrive(subscription: Resource, stack: Stack) -> Iterator[str]:
 
 
 def _chosen_by_filter(subscription: Resource, stack: Stack) -> Iterator[str]:
-    defaults = _rules_of(subscription, stack, DEFAULT)
+    defaults = filters_of(subscription, stack, DEFAULT)
     if not defaults:
         yield "nothing replaces $Default, which lets every message in"
     elif any(map(_lets_everything_in, defaults)):
@@ -45,18 +46,14 @@ def _chosen_by_filter(subscription: Resource, stack: Stack) -> Iterator[str]:
 
 
 def _hears_its_retries(subscription: Resource, stack: Stack) -> Iterator[str]:
+    if not any(listeners(subscription, stack)):
+        return
     name = name_at(subscription, "subscriptionName", stack)
-    defaults, additional = (_rules_of(subscription, stack, type_) for type_ in (DEFAULT, ADDITIONAL))
-    if not defaults:
+    if not filters_of(subscription, stack, DEFAULT):
         return  # Azure's own lets everything in, which is another rule's business
-    if not any(_lets_everything_in(rule) or rule.get("correlationFilter.to") == name for rule in defaults + additional):
+    filters = filters_of(subscription, stack, DEFAULT, ADDITIONAL)
+    if not any(_lets_everything_in(each) or each.get("correlationFilter.to") == name for each in filters):
         yield f"no rule lets in what is sent to {name}"
-
-
-def _rules_of(subscription: Resource, stack: Stack, type_: str) -> list[Resource]:
-    keys = ("topicName", "subscriptionName")
-    own = [name_at(subscription, key, stack) for key in keys]
-    return [rule for rule in stack.of_type(type_) if [name_at(rule, key, stack) for key in keys] == own]
 
 
 def _lets_everything_in(rule: Resource) -> bool:
@@ -85,6 +82,7 @@ def _heard(default: Mapping[str, Any] | None, **subscription: Any) -> Stack:
             *([] if default is None else [Resource(DEFAULT, "analyst-to", {**names, **default})]),
         ),
         EXAMPLE_DAY,
+        (Topology("example", listens=(Subscription(Topic("changes"), "analyst", ("created",)),)),),
     )
 
 
@@ -99,7 +97,7 @@ EXPIRED = Rule(
     remedy="Set dead_lettering_on_message_expiration=True on the subscription.",
     severity="high",
     about=(SUBSCRIPTION,),
-    check=requires("deadLetteringOnMessageExpiration", True),
+    check=is_on("deadLetteringOnMessageExpiration"),
     passes=alone(SUBSCRIPTION, {"deadLetteringOnMessageExpiration": True}),
     fails=alone(SUBSCRIPTION, {"deadLetteringOnMessageExpiration": False}, {}),
 )

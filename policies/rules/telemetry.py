@@ -1,6 +1,6 @@
 """logs and traces: written and read by identities, in one workspace"""
 
-from policies.rule import Rule, alone, requires
+from policies.rule import Rule, alone, is_on
 
 INSIGHTS_NO_KEYS = Rule(
     id="insights-no-keys",
@@ -10,7 +10,7 @@ INSIGHTS_NO_KEYS = Rule(
     severity="medium",
     sources=("Azure.AppInsights.LocalAuth (AZR-000484)", "Azure Policy 199d5677-e4d9-4264-9465-efe1839c06bd"),
     about=("applicationinsights:Component",),
-    check=requires("disableLocalAuth", True),
+    check=is_on("disableLocalAuth"),
     passes=alone("applicationinsights:Component", {"disableLocalAuth": True}),
     fails=alone("applicationinsights:Component", {"disableLocalAuth": False}, {}),
 )
@@ -37,7 +37,7 @@ WORKSPACE_NO_KEYS = Rule(
     severity="medium",
     sources=("Azure Policy e15effd4-2278-4c65-a0da-4d6f6d1890e2",),
     about=("operationalinsights:Workspace",),
-    check=requires("features.disableLocalAuth", True),
+    check=is_on("features.disableLocalAuth"),
     passes=alone("operationalinsights:Workspace", {"features": {"disableLocalAuth": True}}),
     fails=alone("operationalinsights:Workspace", {"features": {"disableLocalAuth": False}}, {}),
 )

@@ -1,4 +1,4 @@
-"""spans that depend on each other, though they stand in four files: locks, calls of the model, outboxes, change feeds"""
+"""spans that depend on each other, though they stand in different files: locks, calls of the model, outboxes"""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from policies.naming import name_at
+from policies.naming import listeners
 from policies.resources import Resource, Stack, app_settings
 from policies.rule import EXAMPLE_DAY, Rule
 from services.kernel.topology import Container, Feed, Subscription, Topic, Topology
@@ -25,15 +25,10 @@ _SPAN = TypeAdapter(timedelta)
 
 
 def _lock_fits_model(subscription: Resource, stack: Stack) -> Iterator[str]:
-    for pattern in stack.patterns:
+    for pattern in listeners(subscription, stack):
         app = stack.app_of(pattern)
-        if pattern.asks and app and _listens(pattern, subscription, stack):
+        if pattern.asks and app:
             yield from _fits(subscription, app_settings(app), stack.hosts.get(pattern.name, {}))
-
-
-def _listens(pattern: Topology, subscription: Resource, stack: Stack) -> bool:
-    names = tuple(name_at(subscription, key, stack) for key in ("topicName", "subscriptionName"))
-    return names in {(each.topic.name, each.name) for each in pattern.listens}
 
 
 def _fits(subscription: Resource, settings: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
@@ -54,10 +49,10 @@ def _fits(subscription: Resource, settings: Mapping[str, Any], host: Mapping[str
     }  # fmt: skip
     for name, (span, needed, what) in spans.items():
         if span is None or span < needed:
-            yield f"{name} is {span or 'not set'}, not at least {needed}: {what} with Model__timeoutSeconds"
+            yield f"{name} is {span or 'not set'}, not at least {needed}: {what}"
     deliveries = subscription.get("maxDeliveryCount") or 0
-    if deliveries * work > POISON:
-        yield f"maxDeliveryCount is {deliveries:g}: with {work} each, a message that keeps failing takes {deliveries * work}"
+    if (altogether := deliveries * work) > POISON:
+        yield f"maxDeliveryCount is {deliveries:g}: who fails each time takes {altogether}, at most {POISON} is allowed"
 
 
 def _window_covers_outbox(topic: Resource, stack: Stack) -> Iterator[str]:
@@ -71,15 +66,11 @@ def _window_covers_outbox(topic: Resource, stack: Stack) -> Iterator[str]:
 
 def _feeds_have_leases(app: Resource, stack: Stack) -> Iterator[str]:
     pattern = stack.pattern_of(app)
-    for number, feed in enumerate(pattern.feeds if pattern else ()):
-        others = {
-            f"{other.name}.{theirs.function}"
-            for other in stack.patterns
-            for place, theirs in enumerate(other.feeds)
-            if theirs.lease_prefix == feed.lease_prefix and (other is not pattern or place != number)
-        }
-        if others:
-            yield f"lease prefix {feed.lease_prefix!r} of {feed.function} is also that of {', '.join(sorted(others))}"
+    all_feeds = [(f"{each.name}.{feed.function}", feed.lease_prefix) for each in stack.patterns for feed in each.feeds]
+    for feed in pattern.feeds if pattern else ():
+        sharing = [name for name, prefix in all_feeds if prefix == feed.lease_prefix]
+        if len(sharing) > 1:
+            yield f"lease prefix {feed.lease_prefix!r} is shared by {', '.join(sharing)}"
 
 
 def _seconds(text: object) -> timedelta | None:
@@ -97,7 +88,9 @@ def _span(text: object) -> timedelta | None:
         return None
 
 
-def _asked(*, lock: str = "PT1M", deliveries: int = 10, timeout: str = "40", host: Mapping[str, Any] | None = None) -> Stack:
+def _asked(
+    *, lock: str = "PT1M", deliveries: int = 10, timeout: str = "40", host: Mapping[str, Any] | None = None
+) -> Stack:
     """A pattern that asks a model about what it hears."""
     listener = Subscription(Topic("changes"), "analyst", ("created",))
     subscription = {
@@ -138,6 +131,7 @@ LOCK = Rule(
     why="A lock that ends before the answer delivers the message to a second handler, which pays for it again.",
     remedy="Lower model:timeoutSeconds, or raise the listener's lock in topology.py and the spans in host.json.",
     severity="high",
+    dev="advisory",
     scope="stack",
     about=(SUBSCRIPTION,),
     check=_lock_fits_model,
@@ -156,8 +150,9 @@ WINDOW = Rule(
     id="topic-window-covers-outbox",
     title="Topics remember longer than an outbox may be late",
     why="What a crash left behind is published again after olderThanSeconds; a shorter memory would let it pass twice.",
-    remedy="Raise DUPLICATE_DETECTION in infra/messaging.py, or lower outbox:olderThanSeconds.",
+    remedy="Raise messaging:duplicateWindowSeconds, or lower outbox:olderThanSeconds.",
     severity="high",
+    dev="advisory",
     scope="stack",
     about=(TOPIC,),
     check=_window_covers_outbox,

@@ -1,6 +1,7 @@
 """The plan and the account once a session, a fresh world for each test that asks for one."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from azure.servicebus._pyamqp.aio._client_async import AMQPClientAsync
+from azure.servicebus._pyamqp.aio._connection_async import Connection
 from azure.servicebus.aio import _base_handler_async, _servicebus_receiver_async, _servicebus_sender_async
 
 from local.cosmos.server import CosmosEmulator
@@ -44,17 +46,22 @@ async def world(new_world: Callable[[], AbstractAsyncContextManager[World]]) -> 
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK polls in steps of 50 ms while it opens and closes links, and its keep-alive holds up every close."""
+    """The SDK polls in steps of 50 ms while it opens and closes links, and its keep-alive holds up every close.
+
+    Every client reads all certificates of the system, and nothing here speaks TLS.
+    """
 
     class Hurried:
         def __getattr__(self, name: str) -> Any:
             return getattr(asyncio, name)
 
         async def sleep(self, seconds: float) -> None:
-            await asyncio.sleep(min(seconds, 0.005))
+            await asyncio.sleep(min(seconds, 0.001))
 
     async def no_keep_alive(self: AMQPClientAsync) -> None: ...
 
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
     for module in (_servicebus_sender_async, _servicebus_receiver_async, _base_handler_async):
         monkeypatch.setattr(module, "asyncio", Hurried())
+    monkeypatch.setitem(Connection.__init__.__kwdefaults__, "idle_wait_time", 0.001)
     monkeypatch.setattr(AMQPClientAsync, "_keep_alive_async", no_keep_alive)

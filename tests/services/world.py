@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
-from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
 from local.cosmos.server import CosmosEmulator
 from local.host import messages
@@ -74,6 +73,7 @@ class World:
     _stack: AsyncExitStack
     _environment: pytest.MonkeyPatch
     _receivers: dict[str, ServiceBusReceiver] = field(default_factory=dict)
+    _senders: dict[str, ServiceBusSender] = field(default_factory=dict)
     _processes: list[Service] = field(default_factory=list)
     """Kept, or senders would be garbage before their client can close them."""
 
@@ -93,9 +93,10 @@ class World:
         return self._processes[-1]
 
     async def send(self, *sent: ServiceBusMessage, topic: str = DATA_CHANGES.name) -> None:
-        async with self._bus.get_topic_sender(topic) as sender:
-            for one in sent:
-                await sender.send_messages(one)
+        if topic not in self._senders:
+            self._senders[topic] = await self._stack.enter_async_context(self._bus.get_topic_sender(topic))
+        for one in sent:
+            await self._senders[topic].send_messages(one)
 
     async def deliver(self, *processes: Service, count: int = 1, to: Any = AI_PROCESSOR) -> list[ServiceBusReceivedMessage]:
         """Deliver the next messages, one after another to the one process, or the next one to each of several at once.
@@ -230,23 +231,14 @@ def watched(config: Config) -> Config:
 
 def _close_at_the_end(stack: AsyncExitStack, environment: pytest.MonkeyPatch) -> None:
     """In Azure the clients live as long as the worker; here they must not outlive the test."""
-    for name in ("service_bus", "cosmos"):
-        open_client = getattr(connections, name)
+    for name in ("service_bus", "cosmos", "model"):
 
-        def opened(open_client: Any = open_client) -> Any:
-            client = open_client()
+        def opened(*arguments: Any, open_client: Any = getattr(connections, name)) -> Any:
+            client = open_client(*arguments)
             stack.push_async_callback(client.close)
             return client
 
         environment.setattr(connections, name, opened)
-
-    def model(**options: Any) -> AsyncOpenAI:
-        plain = DefaultAsyncHttpxClient(verify=False)  # noqa: S501 - reading certificates takes longer than the test
-        client = AsyncOpenAI(**options, http_client=plain)
-        stack.push_async_callback(client.close)
-        return client
-
-    environment.setattr(connections, "AsyncOpenAI", model)
 
 
 def _parked(message: ServiceBusReceivedMessage) -> Parked:

@@ -201,6 +201,16 @@ async def test_an_item_of_two_megabytes_is_stored_and_one_byte_more_is_not(
     assert too_large.status_code == 413
 
 
+async def test_a_container_other_than_the_intended_one_is_told_apart(
+    http: httpx.Client, cosmos: CosmosEmulator, container: ContainerProxy
+) -> None:
+    intended = {**PK, "x-ms-cosmos-intended-collection-rid": "AAAAAAAAAAA="}
+
+    answer = send(http, cosmos, "POST", DOCS.format(container.id), {"id": "1", "pk": "a"}, intended)
+
+    assert (answer.status_code, answer.headers["x-ms-substatus"]) == (400, "1024")
+
+
 async def test_the_sdk_shows_the_reason(container: ContainerProxy) -> None:
     with pytest.raises(CosmosHttpResponseError, match="The ttl 0 is invalid") as caught:
         await container.create_item({"id": "1", "pk": "a", "ttl": 0})

@@ -219,6 +219,11 @@ async def test_a_ttl_counts_only_where_the_container_has_one(
         await container.read_item("1", "a")
 
 
+async def test_a_container_has_no_throughput_to_tell_of(container: ContainerProxy) -> None:
+    with pytest.raises(CosmosHttpResponseError, match="offers are not part of this emulator"):
+        await container.get_throughput()
+
+
 async def test_a_patch_changes_what_it_names(container: ContainerProxy) -> None:
     await container.create_item({"id": "1", "pk": "a", "n": 1, "tags": ["x"], "gone": 1, "from": {"deep": True}})
 
@@ -269,6 +274,7 @@ async def test_a_patch_under_a_condition_that_fails_changes_nothing(container: C
         ([{"op": "set", "path": "/id", "value": "2"}], "may not change the item's id"),
         ([{"op": "set", "path": "/pk", "value": "2"}], "partition key"),
         ([{"op": "set", "path": "/_etag", "value": "2"}], "system property"),
+        ([{"op": "move", "from": "/list", "path": "/list/0"}], "within the source"),
         ([{"op": "boil", "path": "/n", "value": 1}], "'add', 'set', 'replace', 'remove', 'incr' or 'move'"),
         ([{"op": "set", "path": "n", "value": 1}], "path"),
         ([{"op": "set", "path": "/n", "value": 1}] * 11, "at most 10"),
@@ -285,18 +291,21 @@ async def test_a_patch_that_does_not_fit_is_a_400(container: ContainerProxy, ope
     assert await container.read_item("1", "a") == before
 
 
-async def test_a_container_that_was_created_anew_is_found_by_an_old_proxy(
-    client: CosmosClient, database: DatabaseProxy, fresh_name: str
+async def test_a_container_that_was_created_anew_is_found_by_an_old_client(
+    cosmos: CosmosEmulator, database: DatabaseProxy, fresh_name: str
 ) -> None:
     container = await database.create_container(fresh_name, PartitionKey("/pk"))
-    await container.create_item({"id": "1", "pk": "a"})
-    await client.get_database_client("tests").delete_container(fresh_name)
-    await client.get_database_client("tests").create_container(fresh_name, PartitionKey("/pk"))
+    before = await container.create_item({"id": "1", "pk": "a"})
+    async with CosmosClient.from_connection_string(cosmos.connection_string()) as other:
+        await other.get_database_client("tests").delete_container(fresh_name)
+        await other.get_database_client("tests").create_container(fresh_name, PartitionKey("/pk"))
 
+    after = await container.upsert_item({"id": "2", "pk": "a"})
+
+    assert after["_rid"][:11] != before["_rid"][:11]
+    assert (await container.read_item("2", "a"))["id"] == "2"
     with pytest.raises(CosmosResourceNotFoundError):
         await container.read_item("1", "a")
-
-    assert (await container.upsert_item({"id": "2", "pk": "a"}))["id"] == "2"
 
 
 async def test_many_items_are_read_at_once(container: ContainerProxy) -> None:

@@ -68,7 +68,7 @@ def expected(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
     document, path, value = deepcopy(document), operation["path"], deepcopy(operation["value"])
     if operation["op"] == "move":
         source = operation["from"]
-        if path[: len(source)] == source:
+        if len(path) > len(source) and path[: len(source)] == source:
             raise Impossible
         place = holder(document, source)
         moved = (

@@ -187,9 +187,10 @@ async def test_an_abandoned_message_comes_again_until_it_is_dead_lettered(start:
 
     # when
     counts: list[int | None] = []
-    while found := await receiver.receive_messages(1, max_wait_time=0.3):
-        counts.append(found[0].delivery_count)
-        await receiver.abandon_message(found[0])
+    for _ in range(3):
+        [message] = await drain(receiver)
+        counts.append(message.delivery_count)
+        await receiver.abandon_message(message)
 
     # then
     assert counts == [0, 1, 2]

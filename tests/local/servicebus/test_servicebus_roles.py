@@ -86,15 +86,15 @@ async def schedule(clients: Clients) -> None:
 
 
 async def receive(clients: Clients) -> None:
-    await drain(await clients.receiver("orders"))
+    await drain(await clients.receiver("orders"), wait=0.1)
 
 
 async def receive_dead_letters(clients: Clients) -> None:
-    await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER))
+    await drain(await clients.receiver("orders", sub_queue=ServiceBusSubQueue.DEAD_LETTER), wait=0.1)
 
 
 async def receive_subscription(clients: Clients) -> None:
-    await drain(await clients.receiver("data-changes/a"))
+    await drain(await clients.receiver("data-changes/a"), wait=0.1)
 
 
 async def list_sessions(clients: Clients) -> None:

@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from local.demo.lines import read_lines
+from local.demo.run import SAMPLES, Run, begin
+from local.processes import StackError
+from samples.generate import HERE, events, reference
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"type": "order_placed", "data": {}}\n')
+    return path
+
+
+def saved(folder: Path, file: Path, *, finished: bool = False) -> Run:
+    run, _ = begin(folder, file, fresh=False)
+    run.sent[1] = 1.0
+    run.refused[2] = "too large"
+    run.finished = finished
+    run.save(folder)
+    return run
+
+
+def test_a_run_that_was_cut_off_is_resumed_with_what_it_had_sent(tmp_path: Path, file: Path) -> None:
+    before = saved(tmp_path, file)
+
+    after, why = begin(tmp_path, file, fresh=False)
+
+    assert after == before
+    assert "resumed" in why
+
+
+@pytest.mark.parametrize("how", ["finished", "asked for", "another file", "never ran", "unreadable"])
+def test_any_other_run_starts_clean_and_says_why(tmp_path: Path, file: Path, how: str) -> None:
+    if how != "never ran":
+        saved(tmp_path, file, finished=how == "finished")
+    if how == "another file":
+        file.write_text("changed\n")
+    if how == "unreadable":
+        (tmp_path / "run.json").write_text("{")
+
+    run, why = begin(tmp_path, file, fresh=how == "asked for")
+
+    assert run.sent == {}
+    assert "fresh start" in why
+
+
+@pytest.mark.parametrize(("content", "told"), [(None, "No such file"), (b"", "holds no line"), (b"\xff\xfe", "UTF-8")])
+def test_a_file_that_cannot_be_played_is_refused_by_name(tmp_path: Path, content: bytes | None, told: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(StackError, match="mine.jsonl") as refused:
+        read_lines(path, "run")
+
+    assert told in str(refused.value)
+
+
+def test_every_line_gets_a_message_id_that_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    long = json.dumps({"specversion": "1.0", "id": "x" * 500, "source": "/s", "type": "t", "data": {}})
+    path.write_text(
+        '{"specversion": "1.0", "id": "7", "source": "/s", "type": "t", "data": {}}\nno json\n' + long + "\n"
+    )
+
+    first, again = read_lines(path, "run"), read_lines(path, "run")
+
+    assert first == again
+    assert first[0].message_id == "7"
+    assert first[1].message_id == "run-line-2"
+    assert first[1].key is None
+    assert len(first[2].message_id) <= 128
+
+
+def test_the_samples_are_what_their_generator_writes() -> None:
+    assert SAMPLES.read_text().splitlines() == events()
+    assert (HERE / "reference.jsonl").read_text().splitlines() == reference()
+
+
+def test_the_samples_hold_what_they_promise() -> None:
+    lines = read_lines(SAMPLES, "run")
+    keys = [line.key for line in lines if line.key]
+
+    assert 180 <= len(lines) <= 220
+    assert len(keys) - len(set(keys)) >= 5, "duplicates"
+    assert sum(1 for line in lines if line.key is None) >= 4, "broken ones"
+    assert sum("nstructions" in line.text or "SYSTEM" in line.text for line in lines) >= 4, "injections"
+    assert {"customer_created", "order_placed", "feedback_received"} <= {line.subject for line in lines}
