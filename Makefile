@@ -33,9 +33,6 @@ mutants: setup ## apply named faults to a copy, one by one: each must be caught
 kills: setup ## kill -9 the host or an emulator while messages are in flight, 20 seeds: nothing may be lost or done twice
 	@$(PY) -m chaos kills
 
-bench: setup ## measure, and print ratios
-	@$(PY) -m bench
-
 check: setup ## static: ruff, pyright strict, import contracts, shape and house rules, generated pages
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/basedpyright && .venv/bin/lint-imports && $(PY) -m pytest tests/architecture
 
@@ -52,4 +49,4 @@ clean: ## remove what was made here: state, caches, .venv
 	@rm -rf .local .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo local graph test test-all mutants kills bench check fix policy requirements clean
+.PHONY: help setup demo local graph test test-all mutants kills check fix policy requirements clean

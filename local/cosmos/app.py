@@ -120,8 +120,8 @@ class Gateway:
 
 
 def _need(request: Request, activity: Activity) -> Need:
-    creates = request.method != "GET" and not request.flag("x-ms-documentdb-isquery")
-    return _NEEDS.get(activity, "own" if creates else "metadata")
+    asks = request.method == "GET" or (request.method == "POST" and request.flag("x-ms-documentdb-isquery"))
+    return _NEEDS.get(activity, "metadata" if asks else "own")
 
 
 async def _read(receive: Receive) -> bytes:

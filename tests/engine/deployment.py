@@ -1,51 +1,82 @@
-"""the CLI + an attached provider + a folder for all that the engine writes -> a stack as `pulumi` sees it"""
+"""a program -> run by the engine, in a process of its own -> what the engine says and what it leaves behind
+
+Why its own: where a run fails, the Automation API leaves an event loop open, which breaks whatever test comes next.
+"""
 
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from runpy import run_path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pulumi.automation import LocalWorkspaceOptions, PulumiCommand, Stack, create_stack
+from pulumi.automation import CommandError, ConfigValue, LocalWorkspaceOptions, PulumiCommand, create_or_select_stack
 
 from local.cloud import Cloud, Existing
+from tests.engine.programs import ROOT, through_the_door
 
-ROOT = Path(__file__).parents[2]
 NAME = "dev"
+Operation = Literal["preview", "up", "destroy"]
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run of the engine says it did, and what it left behind."""
+    """What a run did, and what it left behind."""
 
+    failed: bool
+    output: str
     changes: Mapping[str, int]
-    """Resources by operation: `{"create": 3}`."""
+    """Resources by what was done to them: `{"create": 3}`."""
     state: Mapping[str, Mapping[str, Any]]
     """What the engine keeps of each resource, by URN."""
     cloud: Mapping[str, Existing]
-    written: bytes
+    files: bytes
     """All that is in the engine's files."""
+
+
+def done(left: Left) -> Left:
+    """The same, if it did not fail."""
+    assert not left.failed, left.output
+    return left
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stack and its cloud."""
+    """Stack dev as a fresh clone has it, and its cloud. The engine writes, so it gets copies of the stack's files."""
 
-    stack: Stack
-    cloud: Cloud
+    apart: Executor
+    """Where the engine runs."""
+    pulumi: PulumiCommand
     folder: Path
+    cloud: Cloud
+    environment: Mapping[str, str]
 
-    def left(self, changes: Mapping[Any, int] | None) -> Left:
+    def __post_init__(self) -> None:
+        for name in ("project", "backend", "home"):
+            (self.folder / name).mkdir()
+        for name in ("Pulumi.yaml", f"Pulumi.{NAME}.yaml"):
+            shutil.copy(ROOT / name, self.folder / "project")
+
+    def run(
+        self,
+        operation: Operation,
+        program: Callable[[], None] = through_the_door,
+        *,
+        config: Mapping[str, ConfigValue] | None = None,
+        **options: Any,
+    ) -> Left:
+        """Run the engine once; `config` is set before, and stays. `program` is a function of a module."""
+        task = Task(operation, program, self.folder, self.environment, config or {}, options)
+        failed, output, changes = self.apart.submit(carry_out, task, self.pulumi).result()
         return Left(
-            changes={
-                str(getattr(operation, "value", operation)): count for operation, count in (changes or {}).items()
-            },
+            failed=failed,
+            output=output,
+            changes=changes,
             state=self._state(),
             cloud=self.cloud.everything(),
-            written=b"\n".join(file.read_bytes() for file in self.folder.rglob("*") if file.is_file()),
+            files=b"\n".join(file.read_bytes() for file in self.folder.rglob("*") if file.is_file()),
         )
 
     def _state(self) -> dict[str, dict[str, Any]]:
@@ -54,34 +85,42 @@ class Deployment:
         return {resource["urn"]: resource for resource in latest.get("resources") or ()}
 
 
-def through_the_door() -> None:
-    """Run the program as `pulumi up` does."""
-    run_path(str(ROOT / "__main__.py"))
+@dataclass(frozen=True)
+class Task:
+    """What goes to the other process."""
+
+    operation: Operation
+    program: Callable[[], None]
+    folder: Path
+    environment: Mapping[str, str]
+    config: Mapping[str, ConfigValue]
+    options: Mapping[str, Any]
 
 
-def deployment(
-    pulumi: PulumiCommand,
-    folder: Path,
-    cloud: Cloud,
-    environment: Mapping[str, str],
-    program: Callable[[], None] = through_the_door,
-) -> Deployment:
-    """Stack dev as a fresh clone has it: configured, and nothing deployed. The engine gets copies of its files."""
-    for name in ("project", "backend", "home"):
-        (folder / name).mkdir()
-    for name in ("Pulumi.yaml", f"Pulumi.{NAME}.yaml"):
-        shutil.copy(ROOT / name, folder / "project")
-    options = LocalWorkspaceOptions(
-        work_dir=str(folder / "project"),
-        pulumi_command=pulumi,
-        env_vars={
-            **environment,
-            "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        },
+def carry_out(task: Task, pulumi: PulumiCommand) -> tuple[bool, str, dict[str, int]]:
+    """Whether it failed, what it printed, and the changes."""
+    stack = create_or_select_stack(
+        NAME,
+        yaml.safe_load((task.folder / "project" / "Pulumi.yaml").read_text())["name"],
+        task.program,
+        opts=LocalWorkspaceOptions(
+            work_dir=str(task.folder / "project"),
+            pulumi_command=pulumi,
+            env_vars={
+                **task.environment,
+                "PULUMI_BACKEND_URL": (task.folder / "backend").as_uri(),
+                "PULUMI_HOME": str(task.folder / "home"),
+                "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # looking for one takes seconds, even in vain
+            },
+        ),
     )
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"]
-    return Deployment(create_stack(NAME, project, program, opts=options), cloud, folder)
+    if task.config:
+        stack.set_all_config(dict(task.config))
+    try:
+        result = getattr(stack, task.operation)(**task.options)
+    except CommandError as failed:
+        return True, str(failed), {}
+    changes = result.change_summary if task.operation == "preview" else result.summary.resource_changes or {}
+    return False, result.stdout, {str(getattr(what, "value", what)): count for what, count in changes.items()}

@@ -1,15 +1,12 @@
-"""preview -> up -> up again -> up with a secret -> destroy: one stack's life under the real engine"""
+"""preview (see conftest.py) -> up -> up again -> up with a secret -> destroy: one stack's life under the real engine"""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from pulumi.automation import ConfigValue, PulumiCommand
+from pulumi.automation import ConfigValue
 
-from local.cloud import Cloud
 from local.graph import Graph, evaluate
-from local.provider import serving
-from tests.engine.deployment import Deployment, Left, deployment
+from tests.engine.deployment import Deployment, Left, done
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]  # minutes, where the CLI has to be built first
 
@@ -20,37 +17,25 @@ KEY = "sk-not-a-real-key-93c1f7"
 
 
 @pytest.fixture(scope="module")
-def dev(pulumi: PulumiCommand, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    cloud = Cloud()
-    with serving(cloud) as attached:
-        yield deployment(pulumi, tmp_path_factory.mktemp("engine"), cloud, attached)
-
-
-@pytest.fixture(scope="module")
-def previewed(dev: Deployment) -> Left:
-    return dev.left(dev.stack.preview().change_summary)
-
-
-@pytest.fixture(scope="module")
 def deployed(dev: Deployment, previewed: Left) -> Left:
-    return dev.left(dev.stack.up().summary.resource_changes)
+    return done(dev.run("up"))
 
 
 @pytest.fixture(scope="module")
 def deployed_again(dev: Deployment, deployed: Left) -> Left:
-    return dev.left(dev.stack.up().summary.resource_changes)
+    return done(dev.run("up"))
 
 
 @pytest.fixture(scope="module")
 def with_key(dev: Deployment, deployed_again: Left) -> Left:
     """The models of somebody else, who wants a key, take the place of Azure's."""
-    dev.stack.set_all_config({"model:provider": ConfigValue("openai"), "model:key": ConfigValue(KEY, secret=True)})
-    return dev.left(dev.stack.up().summary.resource_changes)
+    provider = {"model:provider": ConfigValue("openai"), "model:key": ConfigValue(KEY, secret=True)}
+    return done(dev.run("up", config=provider))
 
 
 @pytest.fixture(scope="module")
 def destroyed(dev: Deployment, with_key: Left) -> Left:
-    return dev.left(dev.stack.destroy().summary.resource_changes)
+    return done(dev.run("destroy"))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +77,7 @@ def test_a_secret_reaches_the_vault_and_stands_nowhere_else(with_key: Left) -> N
     holders = [resource.type for resource in with_key.cloud.values() if KEY in json.dumps(resource.outputs)]
 
     assert holders == ["azure-native:keyvault:Secret"]
-    assert KEY.encode() not in with_key.written
+    assert KEY.encode() not in with_key.files
 
 
 def test_what_the_program_no_longer_declares_is_deleted(deployed: Left, with_key: Left) -> None:

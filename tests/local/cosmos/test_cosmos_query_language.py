@@ -247,7 +247,7 @@ def refused(connection: sqlite3.Connection, text: str) -> CosmosError | None:
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.lists(st.sampled_from(TOKENS), max_size=14).map(" ".join) | st.text(max_size=60), select=st.booleans())
-def test_the_parser_raises_nothing_but_its_own_error(connection: sqlite3.Connection, text: str, select: bool) -> None:  # noqa: FBT001
+def test_the_parser_raises_nothing_but_its_own_error(connection: sqlite3.Connection, text: str, select: bool) -> None:
     refusal = refused(connection, f"SELECT {text}" if select else text)
 
     assert refusal is None or (refusal.status == 400 and refusal.message)
@@ -267,7 +267,7 @@ def test_a_broken_clause_is_refused_in_words(connection: sqlite3.Connection, cla
 @given(name=st.text(max_size=20), ascii_only=st.booleans())
 @example(name="😀", ascii_only=True)
 @example(name="' OR 1=1 --", ascii_only=True)
-def test_a_property_name_is_never_read_as_sql(connection: sqlite3.Connection, name: str, ascii_only: bool) -> None:  # noqa: FBT001
+def test_a_property_name_is_never_read_as_sql(connection: sqlite3.Connection, name: str, ascii_only: bool) -> None:
     stored = [{"a": 1, name: "secret"}]
     quoted = json.dumps(name, ensure_ascii=ascii_only)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
@@ -101,7 +102,7 @@ async def test_a_principal_may_do_what_its_grants_say(
     database: str,
     container: str,
     whats: list[str],
-    allowed: bool,  # noqa: FBT001
+    allowed: bool,
 ) -> None:
     async with CosmosClient.from_connection_string(guarded.connection_string(name)) as client:
         for what in whats:
@@ -131,6 +132,23 @@ async def test_a_name_that_only_begins_alike_is_another_place(guarded: CosmosEmu
             await attempt(client, "main", "items2", "write")
 
 
+@pytest.mark.parametrize("header", ["x-ms-documentdb-isquery", "x-ms-cosmos-is-query-plan-request", "a-im"])
+@pytest.mark.parametrize(
+    ("verb", "path"), [("DELETE", "dbs/main/colls/more"), ("PUT", "dbs/main/colls/more"), ("DELETE", "dbs/main")]
+)
+async def test_calling_a_change_a_query_is_no_way_around_a_grant(
+    guarded: CosmosEmulator, owner: CosmosClient, header: str, verb: str, path: str
+) -> None:
+    body = {"id": "more", "partitionKey": {"paths": ["/pk"]}, "defaultTtl": 1}
+    headers = signed(key("reader"), verb, path.rpartition("/")[0].rpartition("/")[2], path) | {header: "true"}
+
+    async with httpx.AsyncClient(base_url=guarded.endpoint) as client:
+        answer = await client.request(verb, path, json=body, headers=headers)
+
+    assert answer.status_code == 403
+    assert "defaultTtl" not in await owner.get_database_client("main").get_container_client("more").read()
+
+
 async def test_resource_ids_are_no_way_around_a_grant(guarded: CosmosEmulator, owner: CosmosClient) -> None:
     item = await owner.get_database_client("main").get_container_client("more").read_item("1", "a")
 
@@ -158,13 +176,14 @@ async def test_the_published_key_can_be_switched_off() -> None:
 
     assert emulator.key() != WELL_KNOWN_KEY
     with pytest.raises(CosmosError) as caught:
-        Authority(Principals(wellKnownKey=False)).identify("GET", parse_route(b"/"), signed_with(WELL_KNOWN_KEY))
+        Authority(Principals(wellKnownKey=False)).identify("GET", parse_route(b"/"), signed(WELL_KNOWN_KEY))
     assert caught.value.status == 401
-    assert Authority(Principals()).identify("GET", parse_route(b"/"), signed_with(WELL_KNOWN_KEY)).owner
+    assert Authority(Principals()).identify("GET", parse_route(b"/"), signed(WELL_KNOWN_KEY)).owner
 
 
-def signed_with(secret: str) -> dict[str, str]:
-    signature = base64.b64encode(hmac.digest(base64.b64decode(secret), b"get\n\n\n\n\n", "sha256")).decode()
+def signed(secret: str, verb: str = "GET", kind: str = "", link: str = "") -> dict[str, str]:
+    text = f"{verb.lower()}\n{kind}\n{link}\n\n\n".encode()
+    signature = base64.b64encode(hmac.digest(base64.b64decode(secret), text, "sha256")).decode()
     return {"authorization": quote(f"type=master&ver=1.0&sig={signature}")}
 
 

@@ -108,7 +108,7 @@ class Container(RuleBasedStateMachine):
             assert status == 207
 
     @rule(seconds=st.sampled_from([1, 4, 6]), sweep=st.booleans())
-    def time_passes(self, seconds: int, sweep: bool) -> None:  # noqa: FBT001
+    def time_passes(self, seconds: int, sweep: bool) -> None:
         self.now += seconds
         self.model = {place: (u, end) for place, (u, end) in self.model.items() if end is None or end > self.now}
         if sweep:

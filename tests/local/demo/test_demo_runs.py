@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_played_is_refused_by_name(tmp_path: Path, content
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(StackError, match="mine.jsonl") as refused:
+    with pytest.raises(StackError, match=r"mine\.jsonl") as refused:
         read_lines(path, "run")
 
     assert told in str(refused.value)

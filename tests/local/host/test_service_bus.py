@@ -275,27 +275,28 @@ async def test_two_hosts_share_a_subscription_and_each_message_is_handled_once()
     assert min(len(ids) for ids in seen.values()) > 5
 
 
-async def test_a_stop_lets_running_calls_finish_and_leaves_the_rest_in_the_queue() -> None:
+@pytest.mark.parametrize(("slots", "sent"), [(2, 6), (8, 2)])
+async def test_a_stop_lets_running_calls_finish_and_leaves_the_rest_in_the_queue(slots: int, sent: int) -> None:
     # given
     started, finished = list[str](), list[str]()
 
     async def on_order(message: func.ServiceBusMessage) -> None:
         started.append(message.message_id)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.4)
         finished.append(message.message_id)
 
     # when
     async with ServiceBusEmulator(queue()) as bus:
-        await send(bus, *(ServiceBusMessage(b"", message_id=str(number)) for number in range(6)))
-        async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=2), bus), settings_of(bus)):
+        await send(bus, *(ServiceBusMessage(b"", message_id=str(number)) for number in range(sent)))
+        async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=slots), bus), settings_of(bus)):
             await until(lambda: len(started) == 2)
         first = list(finished)
         async with hosting(app_on_queue(on_order, host_json(maxConcurrentCalls=6), bus), settings_of(bus)):
-            await until(lambda: len(finished) == 6)
+            await until(lambda: len(finished) == sent)
 
     # then
     assert first == ["0", "1"]
-    assert sorted(started) == [str(number) for number in range(6)], "nothing was delivered twice"
+    assert sorted(started) == [str(number) for number in range(sent)], "nothing was delivered twice"
 
 
 async def test_a_call_that_does_not_finish_within_the_grace_is_cancelled_and_its_message_comes_again() -> None:

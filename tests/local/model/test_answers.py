@@ -25,7 +25,7 @@ def readable(raw: dict[str, Any]) -> Schema:
     try:
         return read_schema(raw)
     except SchemaError:
-        assume(False)  # noqa: FBT003
+        assume(False)
         raise
 
 
