@@ -17,8 +17,13 @@ def serve() -> None:
     from policies.judge import own_waivers
     from policies.pack import NAME, policies
     from policies.rule import tier_of
+    from policies.waivers import WaiverError
 
-    PolicyPack(NAME, policies(tier_of(get_stack()), own_waivers()))
+    try:
+        waivers = own_waivers()
+    except WaiverError as error:
+        sys.exit(str(error))
+    PolicyPack(NAME, policies(tier_of(get_stack()), waivers))
 
 
 if __name__ == "__main__":

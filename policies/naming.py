@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from policies.resources import Resource, Stack, Unknown
 from services.kernel.topology import Topology
@@ -41,19 +40,20 @@ KINDS: Mapping[str, Kind] = {
 """What a role can be granted on, or a setting point to. Cosmos DB's scopes say dbs and colls, unlike its ids."""
 
 
-def name_at(resource: Resource, key: str, stack: Stack) -> Any:
-    """The name that an input holds; while that is unknown, the own name of what it comes from.
+def name_at(resource: Resource, key: str, stack: Stack) -> str | None:
+    """The name that an input holds, if any; while that is unknown, the own name of what it comes from.
 
     Raises:
         Unknown: if that has no name yet either.
     """
     try:
-        return resource.get(key)
+        name = resource.get(key)
     except Unknown:
         source = _source(resource, key, stack)
         if source is None:
             raise
         return name_at(source, KINDS[source.type].names[-1], stack)
+    return name if isinstance(name, str) else None
 
 
 def listeners(subscription: Resource, stack: Stack) -> Iterator[Topology]:
@@ -64,7 +64,7 @@ def listeners(subscription: Resource, stack: Stack) -> Iterator[Topology]:
     """
     names = [name_at(subscription, key, stack) for key in ("topicName", "subscriptionName")]
     for pattern in stack.patterns:
-        if names in ([each.topic.name, each.name] for each in pattern.listens):
+        if any([each.topic.name, each.name] == names for each in pattern.listens):
             yield pattern
 
 
@@ -116,10 +116,9 @@ def _source(resource: Resource, key: str, stack: Stack) -> Resource | None:
 def _names(identifier: str, resource: Resource, stack: Stack) -> bool:
     kind = KINDS[resource.type]
     try:
-        parts = [name_at(resource, key, stack) for key in kind.names]
+        *above, own = (name_at(resource, key, stack) for key in kind.names)
+        parts = (*above, own or resource.outputs.get("name"))  # where the program gives none, Pulumi makes one up
     except Unknown:
         return False
-    if parts[-1] is None:  # not given by the program: Azure's, or Pulumi's
-        parts[-1] = resource.outputs.get("name")
     tail = "".join(f"/{each}/{name}" for each, name in zip(kind.kinds, parts, strict=True))
     return identifier.casefold().endswith(tail.casefold())

@@ -32,8 +32,6 @@ PACKAGE = "azure-native:"
 TODAY = PolicyConfigSchema(
     {"today": {"type": "string", "format": "date", "description": "The day to judge by; that of the run by default"}}
 )
-
-
 Context = Callable[[Iterable[Resource], Waivers, date], Stack]
 
 
@@ -102,4 +100,8 @@ class _Pack:
 
 
 def _today(config: Mapping[str, Any]) -> date:
-    return date.fromisoformat(config["today"]) if "today" in config else datetime.now(UTC).date()
+    given = config.get("today")
+    try:
+        return date.fromisoformat(given) if given else datetime.now(UTC).date()
+    except ValueError:
+        raise ValueError(f"the pack's configuration says today is {given!r}; write it like 2026-11-22") from None

@@ -1,6 +1,6 @@
 """a declared resource, as a rule sees it, whoever declared it: the Pulumi engine, or the graph evaluated without it"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
@@ -44,6 +44,16 @@ class Resource:
             value = cast("Mapping[str, Any]", value).get(key)
         return value
 
+    def mapping(self, path: str) -> Mapping[str, Any]:
+        """The object at a path; nothing, if something else is there. Raises as `get`."""
+        value = self.get(path)
+        return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+    def sequence(self, path: str) -> Sequence[Any]:
+        """The list at a path; nothing, if something else is there. Raises as `get`."""
+        value = self.get(path)
+        return cast("Sequence[Any]", value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -70,7 +80,12 @@ class Stack:
 
 def app_settings(app: Resource) -> dict[str, Any]:
     """The settings of a function app by name; None for values that are not known yet."""
-    return {str(pair["name"]): _known(pair, "value") for pair in app.get("siteConfig.appSettings") or ()}
+    pairs = [cast("Mapping[str, Any]", each) for each in app.sequence("siteConfig.appSettings") if _is_named(each)]
+    return {str(pair["name"]): _known(pair, "value") for pair in pairs}
+
+
+def _is_named(pair: object) -> bool:
+    return isinstance(pair, Mapping) and "name" in pair
 
 
 def _known(values: Mapping[str, Any], key: str) -> Any:

@@ -14,7 +14,7 @@ from policies.rules import RULES
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 SCORES: dict[Severity, str] = {"low": "3.0", "medium": "5.0", "high": "8.0", "critical": "9.5"}
-"""What GitHub sorts by: over 9.0 is critical, from 7.0 high, from 4.0 medium."""
+"""What GitHub sorts rules with the tag `security` by: over 9.0 is critical, from 7.0 high, from 4.0 medium."""
 
 
 def sarif(stack: str, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
         "help": {"text": rule.remedy},
-        "properties": {"tags": list(rule.sources), "security-severity": SCORES[rule.severity]},
+        "properties": {"tags": ["security", *rule.sources], "security-severity": SCORES[rule.severity]},
     }
 
 

@@ -126,18 +126,9 @@ class _Reader:
 
     async def _follow(self, lease: Lease, placed: asyncio.Event) -> None:
         """Handle a range until the host stops or the lease is lost."""
-        backoff = Backoff()
         try:
-            async with self._renewed(lease) as lost:
-                while not (self._signals.stopping.is_set() or lost.is_set()):
-                    try:
-                        await self._next_page(lease, placed)
-                        backoff.reset()
-                    except AzureError as error:
-                        _log.warning("%s: %s; trying again", self._listener, in_one_line(error))
-                        await self._signals.pause(backoff.next())
-            await lease.release()
-        except RetryInterruptedError:
+            with contextlib.suppress(RetryInterruptedError):
+                await self._follow_pages(lease, placed)
             await lease.release()
         except LeaseLostError:
             _log.info("%s: another host has taken the range %s", self._listener.function, lease.id)
@@ -145,6 +136,17 @@ class _Reader:
             _log.warning("%s: the lease was not given back: %s", self._listener, in_one_line(error))
         finally:
             placed.set()
+
+    async def _follow_pages(self, lease: Lease, placed: asyncio.Event) -> None:
+        backoff = Backoff()
+        async with self._renewed(lease) as lost:
+            while not (self._signals.stopping.is_set() or lost.is_set()):
+                try:
+                    await self._next_page(lease, placed)
+                    backoff.reset()
+                except AzureError as error:
+                    _log.warning("%s: %s; trying again", self._listener, in_one_line(error))
+                    await self._signals.pause(backoff.next())
 
     async def _next_page(self, lease: Lease, placed: asyncio.Event) -> None:
         """Read, call, checkpoint: a crash anywhere before the checkpoint brings the page again."""

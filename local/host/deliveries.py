@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusReceiver
-from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError, SessionLockLostError
+from azure.servicebus.exceptions import MessageLockLostError, SessionLockLostError
 
 from local.host import messages
 from local.host.apps import HostedFunction
@@ -68,7 +68,7 @@ class Deliveries:
                 await settle(message)
             except (MessageLockLostError, SessionLockLostError):
                 _log.warning("%s: the lock on %s was lost, so it comes again", self.function, _named([message]))
-            except (ServiceBusError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
                 _log.warning("%s: %s could not be %s: %s", self.function, _named([message]), verb, in_one_line(error))
 
 

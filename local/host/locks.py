@@ -11,8 +11,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from azure.servicebus.exceptions import ServiceBusError
-
 from local.host.invoke import in_one_line
 
 _log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ async def kept(
                 return
             try:
                 await renew()
-            except (ServiceBusError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
                 if not done.is_set():
                     _log.warning("%s: the lock could not be renewed (%s)", what, in_one_line(error))
                 return

@@ -5,7 +5,12 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-_NOISY = ("azure", "uvicorn", "asyncio")
+_QUIET = {
+    "azure": logging.WARNING,
+    "azure.servicebus": logging.CRITICAL,  # it raises what it logs, and the host says it in a line
+    "uvicorn": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
 
 
 class _Compact(logging.Formatter):
@@ -30,11 +35,11 @@ class _Json(logging.Formatter):
 
 
 def log_to_stdout(*, as_json: bool = False, verbose: bool = False) -> None:
-    """Log everything at INFO and up (DEBUG of the host where `verbose`); of the SDKs only warnings."""
+    """Log everything at INFO and up (DEBUG of the host where `verbose`); of the SDKs what nobody else says."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Json() if as_json else _Compact())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
     if verbose:
         logging.getLogger("local.host").setLevel(logging.DEBUG)

@@ -18,7 +18,6 @@ from azure.servicebus.exceptions import (
     ServiceBusAuthenticationError,
     ServiceBusAuthorizationError,
     ServiceBusConnectionError,
-    ServiceBusError,
 )
 
 from local.host.deliveries import Deliveries
@@ -102,7 +101,7 @@ class ServiceBusListener:
                     ) as receiver:
                         signals.ready.set()
                         await self._receive(receiver, slots, signals, backoff)
-                except ServiceBusError as error:
+                except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
                     if not signals.ready.is_set() and isinstance(error, HOPELESS):
                         raise HostError(f"{self}: {in_one_line(error)}") from None
                     _log.warning("%s: %s; trying again", self, in_one_line(error))

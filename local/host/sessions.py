@@ -1,6 +1,7 @@
 """queue or subscription with sessions -> the next available session -> its messages, strictly one after another
 
-A session is given back when it has been idle for sessionIdleTimeout, or held for maxAutoLockRenewalDuration: the
+Nothing is prefetched, whatever host.json says: the SDK would not give back what it holds when a session is closed. A
+session is given back when it has been idle for sessionIdleTimeout, or held for maxAutoLockRenewalDuration: the
 renewal spans the session, not each message (Azure/azure-sdk-for-net#35267).
 """
 
@@ -11,12 +12,7 @@ from contextlib import nullcontext
 
 from azure.servicebus import NEXT_AVAILABLE_SESSION
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
-from azure.servicebus.exceptions import (
-    OperationTimeoutError,
-    ServiceBusError,
-    SessionCannotBeLockedError,
-    SessionLockLostError,
-)
+from azure.servicebus.exceptions import OperationTimeoutError, SessionCannotBeLockedError, SessionLockLostError
 
 from local.host.deliveries import Deliveries
 from local.host.errors import HostError
@@ -62,7 +58,7 @@ class SessionListener:
                 receiver = None
                 try:
                     receiver = await self._accept(client, signals)
-                except ServiceBusError as error:
+                except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
                     if not signals.ready.is_set() and isinstance(error, HOPELESS):
                         raise HostError(f"{self}: {in_one_line(error)}") from None
                     _log.warning("%s: %s; trying again", self, in_one_line(error))
@@ -111,7 +107,7 @@ class SessionListener:
                 await self._serve_messages(receiver, signals)
         except SessionLockLostError:
             _log.warning("%s: the lock on session %s was lost", self._deliveries.function, session.session_id)
-        except ServiceBusError as error:
+        except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
             _log.warning("%s, session %s: %s", self._deliveries.function, session.session_id, in_one_line(error))
 
     async def _serve_messages(self, receiver: ServiceBusReceiver, signals: Signals) -> None:

@@ -6,6 +6,7 @@ acknowledged that a kill could take back.
 """
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,8 +17,10 @@ from local.servicebus.codec import long
 from local.servicebus.entities import Entity, Node, QueueEntity, SubscriptionEntity
 from local.servicebus.message import DEAD_LETTER_SOURCE, ENQUEUE_SEQUENCE, SCHEDULED, Message
 from local.servicebus.performatives import AmqpError
-from local.servicebus.queues import Entry, State
-from local.servicebus.store import Store
+from local.servicebus.queues import Entry, State, shorter
+from local.servicebus.store import Store, StoreError
+
+log: Final = logging.getLogger(__name__)
 
 MAX_HOPS: Final = 4  # https://learn.microsoft.com/azure/service-bus-messaging/service-bus-auto-forwarding
 ID_LENGTH: Final = 128
@@ -102,8 +105,8 @@ class Broker:
         if isinstance(entity, QueueEntity):
             return entity.main.queue.enqueue(message, now, hops).seq
         number = entity.sequence.next()
-        ttl = message.ttl if entity.ttl is None else min(entity.ttl, message.ttl or entity.ttl)
-        copy = replace(message.annotated(**{ENQUEUE_SEQUENCE: long(number)}), ttl=ttl)
+        copy = message.annotated(**{ENQUEUE_SEQUENCE: long(number)})
+        copy = replace(copy, ttl=shorter(message.ttl, entity.ttl))
         for subscription in entity.subscriptions:
             for taken in subscription.copies(copy):
                 self._copy_to(subscription, taken, now, hops)
@@ -140,9 +143,14 @@ class Broker:
                 touched[path] = node
                 self.pump(node, now)
             self.store.commit(self._owners[path] for path in touched)
-        except Exception:
+        except StoreError as wrong:
+            log.critical("%s", wrong)
             self._halt()
-            raise
+            return
+        except Exception:
+            log.exception("a fault of the emulator, which halts")
+            self._halt()
+            return
         self._settling = None
         for peer in list(self.peers):
             peer.write()

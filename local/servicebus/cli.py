@@ -72,7 +72,7 @@ async def _run(config: Config, port: int, state: Path | None, principals: Princi
         asked = asyncio.create_task(stop.wait())
         await asyncio.wait((halted, asked), return_when=asyncio.FIRST_COMPLETED)
         if halted.done():
-            raise StoreError("the emulator halted: its state could not be written; the log above says why")
+            raise StoreError("the emulator halted; the log above says why")
     print("stopped", flush=True)
 
 

@@ -4,7 +4,6 @@ What every link of ours does (AMQP 1.0 part 2, section 2.6); what it is for is i
 `requests.py`, and which one an attach opens in `attach.py`.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from local.servicebus import codec
@@ -171,6 +170,3 @@ class ReceivingLink(Link):
     def on_message(self, payload: bytes, message_format: int) -> Any:
         """Take a whole delivery; the outcome to settle it with."""
         raise NotImplementedError
-
-
-OpenLink = Callable[["Session", Attach], Link]

@@ -110,7 +110,7 @@ class Queue:
     # Coming in
 
     def enqueue(self, message: Message, now: int, hops: int = 0) -> Entry:
-        ttl = _shorter(message.ttl, self.rules.ttl)
+        ttl = shorter(message.ttl, self.rules.ttl)
         expires = now + ttl if ttl is not None and self.rules.expires else None
         entry = Entry(self.sequence.next(), replace(message, ttl=ttl), now, expires=expires, hops=hops)
         self._place(entry)
@@ -332,5 +332,6 @@ class Queue:
         return [self.entries[number] for number in numbers]
 
 
-def _shorter(one: int | None, other: int | None) -> int | None:
+def shorter(one: int | None, other: int | None) -> int | None:
+    """The shorter of two lives, None being for ever."""
     return min((limit for limit in (one, other) if limit is not None), default=None)

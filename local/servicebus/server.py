@@ -56,7 +56,7 @@ class ServiceBusEmulator:
             self._broker.stop()
 
     async def halted(self) -> None:
-        """Returns if the emulator had to stop by itself, because its disk failed; the log says why."""
+        """Returns if the emulator had to stop by itself, above all because its disk failed; the log says why."""
         if self._broker:
             await self._broker.halted.wait()
 

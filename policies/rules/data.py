@@ -1,7 +1,6 @@
 """what holds data or is paid for: protected, and marked with whose it is"""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from policies.resources import Resource, Stack
 from policies.rule import Rule, alone
@@ -29,7 +28,7 @@ def _is_protected(resource: Resource, _: Stack) -> Iterator[str]:
 
 
 def _is_tagged(resource: Resource, _: Stack) -> Iterator[str]:
-    tags: Mapping[str, Any] = resource.get("tags") or {}
+    tags = resource.mapping("tags")
     if missing := [tag for tag in TAGS if tag not in tags]:
         yield f"tags has no {' and no '.join(missing)}"
 

@@ -38,7 +38,7 @@ def _deploys_as_itself(app: Resource, stack: Stack) -> Iterable[str]:
 
 
 def _no_wildcard(app: Resource, _: Stack) -> Iterator[str]:
-    if "*" in (app.get("siteConfig.cors.allowedOrigins") or ()):
+    if "*" in app.sequence("siteConfig.cors.allowedOrigins"):
         yield "siteConfig.cors.allowedOrigins contains *"
 
 
@@ -56,7 +56,7 @@ def _no_passwords(app: Resource, stack: Stack) -> Iterator[str]:
 def _is_of(policy: Resource, app: Resource) -> bool:
     """By the app's name; while that is not known, by where the name comes from."""
     try:
-        return policy.get("name") in {app.outputs.get("name"), app.get("name")} - {None}
+        return policy.get("name") in [name for name in (app.outputs.get("name"), app.get("name")) if name]
     except Unknown:
         return app.urn in policy.comes_from.get("name", ())
 

@@ -22,8 +22,9 @@ EVERYTHING = frozenset({"1=1", "true", ""})
 
 def _delivery_limit(subscription: Resource, _: Stack) -> Iterator[str]:
     count = subscription.get("maxDeliveryCount")
-    if count not in DELIVERIES:
-        yield f"maxDeliveryCount is {count or 'not set'}, not from {DELIVERIES[0]} to {DELIVERIES[-1]}"
+    if not isinstance(count, int | float) or count not in DELIVERIES:
+        shown = "not set" if count is None else count
+        yield f"maxDeliveryCount is {shown}, not from {DELIVERIES[0]} to {DELIVERIES[-1]}"
 
 
 def _dead_letters_arrive(subscription: Resource, stack: Stack) -> Iterator[str]:
@@ -59,7 +60,7 @@ def _hears_its_retries(subscription: Resource, stack: Stack) -> Iterator[str]:
 def _lets_everything_in(rule: Resource) -> bool:
     if rule.get("filterType") == "SqlFilter":
         return str(rule.get("sqlFilter.sqlExpression") or "").replace(" ", "").casefold() in EVERYTHING
-    correlation: Mapping[str, Any] = rule.get("correlationFilter") or {}
+    correlation = rule.mapping("correlationFilter")
     return not any(correlation[key] for key in correlation if key != "requiresPreprocessing")
 
 

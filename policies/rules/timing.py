@@ -50,9 +50,9 @@ def _fits(subscription: Resource, settings: Mapping[str, Any], host: Mapping[str
     for name, (span, needed, what) in spans.items():
         if span is None or span < needed:
             yield f"{name} is {span or 'not set'}, not at least {needed}: {what}"
-    deliveries = subscription.get("maxDeliveryCount") or 0
-    if (altogether := deliveries * work) > POISON:
-        yield f"maxDeliveryCount is {deliveries:g}: who fails each time takes {altogether}, at most {POISON} is allowed"
+    deliveries = subscription.get("maxDeliveryCount")
+    if isinstance(deliveries, int | float) and deliveries * work.total_seconds() > POISON.total_seconds():
+        yield f"maxDeliveryCount is {deliveries:g}, so a message that fails each time takes more than {POISON}"
 
 
 def _window_covers_outbox(topic: Resource, stack: Stack) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _span(text: object) -> timedelta | None:
     """`PT1M` as Azure writes it, `00:01:00` as host.json does."""
     try:
         return _SPAN.validate_python(text)
-    except ValidationError:
+    except (ValidationError, OverflowError):
         return None
 
 

@@ -53,6 +53,8 @@ def _require_all(closed: dict[str, Any], path: str) -> dict[str, Any]:
         if "properties" not in closed:
             raise OpenSchemaError(f"{path} is a free-form object: list its fields, or use a list of key and value")
         return closed | {"required": list(closed["properties"]), "additionalProperties": False}
+    if closed.get("type") == "array" and "items" not in closed:
+        raise OpenSchemaError(f"{path} is a tuple of different parts: give them names, in a model of their own")
     if not closed.keys() & {"type", "anyOf"}:
         raise OpenSchemaError(f"{path} has no type, or several: the model could answer anything")
     return closed

@@ -61,8 +61,8 @@ async def find_marker(store: Store, home: Home, consumer: Subscription, event: E
         Park: `id-reused`, if the marker was left for another content under the same id.
     """
     marker = await store.load(home.container, home.partition, marker_id(consumer, event.key))
-    if marker and marker["fingerprint"] != event.fingerprint:
-        raise Park("id-reused", f"event id {event.id!r} of {event.source!r} came before with another content")
+    if marker:
+        event.must_be(marker["fingerprint"])
     return marker
 
 

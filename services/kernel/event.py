@@ -50,6 +50,15 @@ class Event(Generic[D_co]):
     key: str
     fingerprint: str
 
+    def must_be(self, fingerprint: str) -> None:
+        """Check that what is remembered under this event's key is about this event.
+
+        Raises:
+            Park: `id-reused`, if its fingerprint is that of another content.
+        """
+        if fingerprint != self.fingerprint:
+            raise Park("id-reused", f"event id {self.id!r} of {self.source!r} came before with another content")
+
 
 @dataclass(frozen=True)
 class Envelope:

@@ -38,8 +38,15 @@ class Ledger:
         self._store, self._provider = store, provider
 
     async def find(self, question: Question[Any, Any], event: Event[EventData], about: str) -> Document | None:
-        """The recorded answer, or None. One point read."""
-        return await self._store.load(DECISIONS, event.key, entry_id(question, about))
+        """The recorded answer, or None. One point read.
+
+        Raises:
+            Park: `id-reused`, if it was recorded for another content under the same id.
+        """
+        entry = await self._store.load(DECISIONS, event.key, entry_id(question, about))
+        if entry:
+            event.must_be(entry["fingerprint"])
+        return entry
 
     async def record(
         self,
@@ -62,6 +69,7 @@ class Ledger:
             "prompt_hash": question.prompt_hash,
             "event_id": event.id,
             "event_type": event.type,
+            "fingerprint": event.fingerprint,
             "facts_hash": fingerprint(facts.model_dump_json()),
             "answer": answer.model_dump(mode="json"),
             "confidence": answer.confidence,

@@ -34,6 +34,9 @@ D = TypeVar("D", bound=EventData)
 CONFLICTS = 5
 """How often an event is decided again at once because somebody else wrote first, before it waits its turn."""
 
+LONGEST_ASKED = 24 * 3600.0
+"""Seconds that an event waits at most when it is asked to: who asks for more is mistaken."""
+
 
 @dataclass(frozen=True)
 class Reaction(Generic[D]):
@@ -156,8 +159,10 @@ class Service:
             exhausted.__cause__ = retry
             await self._park(outside, envelope, delivery, subscription, exhausted)
             return
-        wait = retry.after if retry.after is not None else limits.base * 2 ** (delivery.attempt - 1)
-        wait = min(limits.cap, wait) * random.uniform(1.0, 1.25)
+        wait = min(limits.cap, limits.base * 2 ** (delivery.attempt - 1))
+        if retry.after is not None:
+            wait = min(LONGEST_ASKED, retry.after)
+        wait *= random.uniform(1.0, 1.25)
         copy = retry_copy(delivery, subscription, envelope.key, wait=wait, spent=retry.spent)
         await outside.publisher.send(copy.topic, [copy.to_service_bus()])
 

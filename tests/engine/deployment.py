@@ -15,6 +15,7 @@ import yaml
 from pulumi.automation import CommandError, ConfigValue, LocalWorkspaceOptions, PulumiCommand, create_or_select_stack
 
 from local.cloud import Cloud, Existing
+from local.graph import stack_config
 from tests.engine.programs import ROOT, through_the_door
 
 NAME = "dev"
@@ -32,8 +33,8 @@ class Left:
     state: Mapping[str, Mapping[str, Any]]
     """What the engine keeps of each resource, by URN."""
     cloud: Mapping[str, Existing]
-    files: bytes
-    """All that is in the engine's files."""
+    files: Mapping[str, bytes]
+    """What the engine wrote, by file."""
 
 
 def done(left: Left) -> Left:
@@ -44,7 +45,11 @@ def done(left: Left) -> Left:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Stack dev as a fresh clone has it, and its cloud. The engine writes, so it gets copies of the stack's files."""
+    """Stack dev, configured and not deployed, and its cloud.
+
+    The engine writes into the stack's file, so it gets a copy; without what somebody who deployed the stack encrypted,
+    for the passphrase is another here.
+    """
 
     apart: Executor
     """Where the engine runs."""
@@ -56,8 +61,10 @@ class Deployment:
     def __post_init__(self) -> None:
         for name in ("project", "backend", "home"):
             (self.folder / name).mkdir()
-        for name in ("Pulumi.yaml", f"Pulumi.{NAME}.yaml"):
-            shutil.copy(ROOT / name, self.folder / "project")
+        shutil.copy(ROOT / "Pulumi.yaml", self.folder / "project")
+        config = yaml.safe_load((ROOT / f"Pulumi.{NAME}.yaml").read_text())["config"]
+        plain = {key: value for key, value in config.items() if key not in self._encrypted()}
+        (self.folder / "project" / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump({"config": plain}))
 
     def run(
         self,
@@ -68,7 +75,7 @@ class Deployment:
         **options: Any,
     ) -> Left:
         """Run the engine once; `config` is set before, and stays. `program` is a function of a module."""
-        task = Task(operation, program, self.folder, self.environment, config or {}, options)
+        task = Task(operation, program, self.folder, self.environment, {**self._encrypted(), **(config or {})}, options)
         failed, output, changes = self.apart.submit(carry_out, task, self.pulumi).result()
         return Left(
             failed=failed,
@@ -76,8 +83,14 @@ class Deployment:
             changes=changes,
             state=self._state(),
             cloud=self.cloud.everything(),
-            files=b"\n".join(file.read_bytes() for file in self.folder.rglob("*") if file.is_file()),
+            files={str(file): file.read_bytes() for file in self.folder.rglob("*") if file.is_file()},
         )
+
+    @staticmethod
+    def _encrypted() -> dict[str, ConfigValue]:
+        """What is secret in the stack's file, as `local.graph` stands in for it."""
+        config, secret = stack_config(NAME)
+        return {key: ConfigValue(config[key], secret=True) for key in secret}
 
     def _state(self) -> dict[str, dict[str, Any]]:
         (file,) = (self.folder / "backend" / ".pulumi" / "stacks").rglob(f"{NAME}.json")

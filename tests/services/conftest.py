@@ -2,8 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from azure.servicebus.aio import _base_handler_async, _servicebus_receiver_async
 from local.cosmos.server import CosmosEmulator
 from local.graph import evaluate
 from local.provision import Plan, plan
-from tests.services.world import World, open_world
+from tests.services.world import NewWorld, World, open_world
 
 
 @pytest.fixture(scope="session")
@@ -31,16 +30,14 @@ def account(the_plan: Plan) -> Iterator[CosmosEmulator]:
 
 
 @pytest.fixture
-def new_world(
-    the_plan: Plan, account: CosmosEmulator, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], AbstractAsyncContextManager[World]]:
+def new_world(the_plan: Plan, account: CosmosEmulator, monkeypatch: pytest.MonkeyPatch) -> NewWorld:
     """Opens a world; one at a time, for they share the account."""
     _hurry(monkeypatch)
     return partial(open_world, the_plan, account, monkeypatch)
 
 
 @pytest.fixture
-async def world(new_world: Callable[[], AbstractAsyncContextManager[World]]) -> AsyncIterator[World]:
+async def world(new_world: NewWorld) -> AsyncIterator[World]:
     async with new_world() as opened:
         yield opened
 

@@ -7,8 +7,9 @@ inference.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ class World:
             self._environment.setenv(name, str(value))
         settings.cache_clear()
 
+    def setting(self, name: str) -> str:
+        return os.environ[name]
+
     def process(
         self, topology: Topology = TOPOLOGY, reactions: Sequence[Reaction[Any]] = tuple(SERVICE._reactions.values())
     ) -> Service:
@@ -155,7 +159,15 @@ class World:
         return await self.documents(DECISIONS.name)
 
     async def peek(self, entity: str, subscription: str | None = None) -> list[ServiceBusReceivedMessage]:
-        return list(await (await self._receiver(entity, subscription)).peek_messages(250))
+        """Everything that is there: without a number the SDK would go on where it stopped."""
+        return list(await (await self._receiver(entity, subscription)).peek_messages(250, sequence_number=1))
+
+    async def peek_when_there(self) -> list[ServiceBusReceivedMessage]:
+        """What waits for inference, as soon as something does."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := await self.peek(DATA_CHANGES.name, AI_PROCESSOR.name)):
+                await asyncio.sleep(0.005)
+        return found
 
     async def insights(self) -> list[dict[str, Any]]:
         """The events that a subscriber of `insights` would get."""
@@ -184,6 +196,9 @@ class World:
         return self._receivers[name]
 
 
+NewWorld = Callable[[], AbstractAsyncContextManager[World]]
+
+
 @asynccontextmanager
 async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world, empty but for the catalogue; its end closes what the processes opened."""
@@ -197,6 +212,7 @@ async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.Mon
         client = await stack.enter_async_context(CosmosClient.from_connection_string(cosmos.connection_string()))
         await create_containers(client, plan.containers)
         stack.push_async_callback(client.delete_database, DATABASE)
+        stack.callback(cosmos._running().faults.clear)
         database = client.get_database_client(DATABASE)
         for product in CATALOGUE:
             await database.get_container_client(REFERENCE.name).create_item(product)
