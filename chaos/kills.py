@@ -96,7 +96,8 @@ async def _run(
         while now["flying"] <= 0 and not playing.done() and time.monotonic() < until:
             await asyncio.sleep(0.02)
         in_flight.append(max(0, now["flying"]))
-        names = ["servicebus", "cosmos", "host"] if victim == "all" else [victim]
+        hosts = [name for name in stack.processes.children if name.startswith("host")]
+        names = {"all": ["servicebus", "cosmos", *hosts], "host": hosts}.get(victim, [victim])
         await asyncio.to_thread(stack.crash, names)
         await asyncio.sleep(chance.uniform(0, 0.5))
         await asyncio.to_thread(stack.revive, names)

@@ -50,14 +50,14 @@ class Stack:
     def start(
         self,
         *,
-        together: bool = True,
+        together: bool = False,
         env: Mapping[str, str] | None = None,
         change: Callable[[Plan], Plan] = lambda plan: plan,
     ) -> None:
         """Evaluate the program, start the emulators, provision them, start the hosts.
 
-        `together` hosts all apps in one process; otherwise each has its own, as in Azure. `env` reaches the model
-        stand-in; `change` lets a test alter the plan.
+        Each app has a process of its own, as in Azure; `together` hosts all in one. `env` reaches the model stand-in;
+        `change` lets a test alter the plan.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.processes.stop_leftovers():
@@ -99,7 +99,7 @@ class Stack:
         arguments = ["model", "--port", str(port), "--journal", str(self.folder / "state" / "model.jsonl"), *models]
         return self.processes.start("model", arguments, port=port, env={**env, "MODEL_KEY": at.model_key})
 
-    def start_hosts(self, *, together: bool = True) -> None:
+    def start_hosts(self, *, together: bool = False) -> None:
         """Start the function apps, each with its own settings."""
         self._write("run/secrets.json", {"model-key": self.addresses.model_key})
         started: list[Child] = []

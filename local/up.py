@@ -17,7 +17,6 @@ LOOK = 1.0
 def up(
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the state of earlier runs first.")] = False,
-    apart: Annotated[bool, typer.Option("--apart", help="A process per function app, as in Azure.")] = False,
 ) -> None:
     """Start the emulators, provision them from the Pulumi program, host the services."""
     console = Console(highlight=False)
@@ -32,7 +31,7 @@ def up(
     try:
         if fresh:
             stack.clear()
-        stack.start(together=not apart)
+        stack.start()
         at = stack.addresses
         console.print("The stack `local` is up. Ctrl-C stops it; its state stays in .local/state.")
         console.print(f"  Service Bus  sb://127.0.0.1:{at.bus_port}   connection strings: .local/run/*.settings.json")

@@ -153,8 +153,8 @@ class LanguageModel:
             ) as span:
                 started = time.monotonic()
                 try:
-                    create: Any = self._client.chat.completions.create  # its overloads know no plain dicts
-                    completion: ChatCompletion = await create(
+                    create: Any = self._client.chat.completions.with_raw_response.create  # its overloads want types
+                    response = await create(
                         model=deployment,
                         messages=messages,
                         response_format=question.response_format(facts),
@@ -162,8 +162,12 @@ class LanguageModel:
                         extra_headers={REQUEST_ID: event.key},
                         **effort,
                     )
+                    completion = ChatCompletion.model_validate_json(response.text)
                 except (APIStatusError, APIConnectionError) as error:
                     raise _trouble(error, usage, deployment) from error
+                except ValidationError as error:  # the client itself takes any 200 for a completion
+                    said = f"200, but no chat completion: {error.errors()[0]['msg']}"
+                    raise ModelTrouble("no-completion", said, passing=True, usage=usage, model=deployment) from error
                 telemetry.answered(
                     span,
                     model=completion.model,

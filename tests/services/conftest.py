@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from azure.cosmos.aio import _retry_utility_async
 from azure.servicebus._pyamqp.aio._client_async import AMQPClientAsync
 from azure.servicebus._pyamqp.aio._connection_async import Connection
 from azure.servicebus.aio import _base_handler_async, _servicebus_receiver_async, _servicebus_sender_async
@@ -43,7 +44,8 @@ async def world(new_world: NewWorld) -> AsyncIterator[World]:
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK polls in steps of 50 ms while it opens and closes links, and its keep-alive holds up every close.
+    """The SDK polls in steps of 50 ms while it opens and closes links, and its keep-alive holds up every close; the SDKs
+    wait between their own tries.
 
     Every client reads all certificates of the system, and nothing here speaks TLS.
     """
@@ -58,7 +60,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_keep_alive(self: AMQPClientAsync) -> None: ...
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
-    for module in (_servicebus_sender_async, _servicebus_receiver_async, _base_handler_async):
+    for module in (_servicebus_sender_async, _servicebus_receiver_async, _base_handler_async, _retry_utility_async):
         monkeypatch.setattr(module, "asyncio", Hurried())
     monkeypatch.setitem(Connection.__init__.__kwdefaults__, "idle_wait_time", 0.001)
     monkeypatch.setattr(AMQPClientAsync, "_keep_alive_async", no_keep_alive)

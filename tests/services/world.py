@@ -89,6 +89,10 @@ class World:
     def setting(self, name: str) -> str:
         return os.environ[name]
 
+    def recover(self) -> None:
+        """No fault waits for the account any more."""
+        self.cosmos._running().faults.clear()
+
     def process(
         self, topology: Topology = TOPOLOGY, reactions: Sequence[Reaction[Any]] = tuple(SERVICE._reactions.values())
     ) -> Service:
@@ -212,7 +216,7 @@ async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.Mon
         client = await stack.enter_async_context(CosmosClient.from_connection_string(cosmos.connection_string()))
         await create_containers(client, plan.containers)
         stack.push_async_callback(client.delete_database, DATABASE)
-        stack.callback(cosmos._running().faults.clear)
+        stack.callback(cosmos._running().faults.clear)  # the account is everybody's
         database = client.get_database_client(DATABASE)
         for product in CATALOGUE:
             await database.get_container_client(REFERENCE.name).create_item(product)
