@@ -115,7 +115,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=KERNEL + "commit.py",
         old=', {"if_match_etag": put.etag})',
         new=", {})",
-        tests=HANDLING,
+        tests=(*HANDLING, "-k", "two_processes_on_the_same_entity"),
         names="test_two_processes_on_the_same_entity_decide_again_by_the_recorded_answer",
     ),
     Mutant(

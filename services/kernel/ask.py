@@ -87,20 +87,20 @@ class Asker:
 
     async def _within_budget(self, question: Question[F, A], facts: F, event: Event[EventData]) -> Completion[A]:
         estimate = _estimate(question, facts)
-        level = await self._budget.reserve(event.type, estimate)
-        if level == "hard":
+        reserved = await self._budget.reserve(event.type, estimate)
+        if reserved.level == "hard":
             raise ModelTrouble("budget", f"today's tokens for {event.type} are spent", passing=False)
         used = 0
         try:
             completion = await self._guarded(
-                question, facts, SMALLER[question.tier] if level == "soft" else question.tier, event
+                question, facts, SMALLER[question.tier] if reserved.level == "soft" else question.tier, event
             )
             used = completion.usage.total
         except ModelTrouble as trouble:
             used = trouble.usage.total
             raise
         finally:
-            self._budget.settle(event.type, estimate, used)
+            reserved.settle(used)
         return completion
 
     async def _guarded(self, question: Question[F, A], facts: F, size: Size, event: Event[EventData]) -> Completion[A]:

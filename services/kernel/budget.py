@@ -37,6 +37,22 @@ class _Purse:
     refused_at: float | None = None
 
 
+@dataclass(frozen=True)
+class Reservation:
+    """Tokens set aside for one call; at `hard` there are none, and no call may be made."""
+
+    level: Level
+    tokens: int
+    purse: _Purse
+
+    def settle(self, used: int) -> None:
+        """Put back what the call did not use; one that used more is paid from what is set aside next.
+
+        Back goes to where it came from: what was reserved yesterday is not spent today.
+        """
+        self.purse.left += self.tokens - used
+
+
 def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
@@ -54,8 +70,8 @@ class Budget:
         self._store, self._settings, self._day, self._clock = store, settings, day, clock
         self._purses: dict[str, _Purse] = {}
 
-    async def reserve(self, event_type: str, tokens: int) -> Level:
-        """Set `tokens` aside for one call; at `hard`, nothing was set aside and no call may be made."""
+    async def reserve(self, event_type: str, tokens: int) -> Reservation:
+        """Set `tokens` aside for one call, which settles when it ends."""
         purse = self._purse(event_type)
         if purse.left < tokens and not self._recently_refused(purse):
             missing = tokens - purse.left
@@ -65,20 +81,16 @@ class Budget:
             else:
                 purse.refused_at = self._clock()
         if purse.left < tokens:
-            return "hard"
+            return Reservation("hard", 0, purse)
         purse.left -= tokens
-        return purse.level
-
-    def settle(self, event_type: str, reserved: int, used: int) -> None:
-        """Put back what a call did not use; one that used more is paid from what is set aside next."""
-        self._purse(event_type).left += reserved - used
+        return Reservation(purse.level, tokens, purse)
 
     async def give_back(self) -> None:
-        """Return what was reserved and not used; called when the process stops."""
-        for event_type, purse in self._purses.items():
+        """Return what was reserved and not used. Calls may go on meanwhile, so it leaves the purse first."""
+        for event_type, purse in list(self._purses.items()):
             if purse.left > 0 and purse.day == self._day():
-                await self._patch(event_type, purse.day, -purse.left, limit=None)
-                purse.left = 0
+                unused, purse.left = purse.left, 0
+                await self._patch(event_type, purse.day, -unused, limit=None)
 
     def _purse(self, event_type: str) -> _Purse:
         purse = self._purses.get(event_type)

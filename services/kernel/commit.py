@@ -25,6 +25,8 @@ from services.kernel.topology import Container, Subscription
 MOST_OPERATIONS = 100
 MOST_BYTES = 2 * 1024 * 1024 - 64 * 1024
 """Cosmos DB's limits for one batch: 100 operations, 2 MB with the envelope of the request."""
+LARGEST_MESSAGE = 256 * 1024 - 8 * 1024
+"""What Service Bus Standard takes, less the room that properties and the batch need."""
 OUTBOX_BYTES = 1024 * 1024
 """An outbox record is chunked above this, so that no document comes near Cosmos DB's 2 MB."""
 
@@ -76,7 +78,7 @@ async def commit(
     Raises:
         AlreadyDone: if this event was committed before.
         Conflict: if an ETag does not match, or a document that should be new is there.
-        Park: `too-much`, if the effects do not fit one batch.
+        Park: `too-much`, if the effects do not fit one batch, or an event does not fit a message.
     """
     marker = {
         "id": marker_id(consumer, event.key),
@@ -125,6 +127,8 @@ def _outbox_records(
     size = OUTBOX_BYTES
     for number, announced in enumerate(effects.events):
         message = outgoing(announced, cause=event, consumer=consumer, number=number)
+        if len(message.body) > LARGEST_MESSAGE:
+            raise Park("too-much", f"a message of {len(message.body):,} bytes; allowed are {LARGEST_MESSAGE:,}")
         if size + len(message.body) > OUTBOX_BYTES:
             chunks.append([])
             size = 0

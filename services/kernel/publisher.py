@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from azure.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from azure.servicebus.exceptions import MessageSizeExceededError
 
@@ -65,12 +65,6 @@ class Publisher:
     async def _settle(self, entity: str, parcels: list[_Parcel]) -> None:
         try:
             await self._send(entity, parcels)
-        except MessageSizeExceededError as error:
-            if len(parcels) == 1:
-                _tell(parcels, error)
-            else:  # one of them is too large: the others shall not suffer
-                for parcel in parcels:
-                    await self._settle(entity, [parcel])
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait, and they get it
             _tell(parcels, error)
         else:
@@ -79,15 +73,16 @@ class Publisher:
     async def _send(self, entity: str, parcels: list[_Parcel]) -> None:
         sender = self._sender(entity)
         batch = await sender.create_message_batch()
-        for message in (message for parcel in parcels for message in parcel.messages):
-            try:
-                batch.add_message(message)
-            except MessageSizeExceededError:
-                if not len(batch):
-                    raise
-                await sender.send_messages(batch)
-                batch = await sender.create_message_batch()
-                batch.add_message(message)
+        for parcel in parcels:
+            for message in parcel.messages:
+                too_large = _add(batch, message)
+                if too_large and len(batch):
+                    await sender.send_messages(batch)
+                    batch = await sender.create_message_batch()
+                    too_large = _add(batch, message)
+                if too_large:  # by itself: the other parcels shall not suffer
+                    _tell([parcel], too_large)
+                    break
         if len(batch):
             await sender.send_messages(batch)
 
@@ -99,6 +94,15 @@ class Publisher:
                 else self._client.get_topic_sender(entity)
             )
         return self._senders[entity]
+
+
+def _add(batch: ServiceBusMessageBatch, message: ServiceBusMessage) -> MessageSizeExceededError | None:
+    """Put a message into a batch, or return why it does not fit."""
+    try:
+        batch.add_message(message)
+    except MessageSizeExceededError as error:
+        return error
+    return None
 
 
 def _tell(parcels: Sequence[_Parcel], error: Exception | None = None) -> None:

@@ -3,6 +3,7 @@
 Read `deliver` first. What it calls stands beside it in services/kernel, one idea a file.
 """
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Service:
         for container in self.topology.keeps:
             if container.expires:
                 left = await leftovers(outside.store, container, outside.settings.outbox.older_than)
-                await publish(outside.store, outside.publisher, left)
+                await asyncio.gather(*(self._publish(outside, [record]) for record in left))
         await outside.budget.give_back()
 
     async def measure_backlog(self) -> None:

@@ -62,7 +62,9 @@ def message(event: dict[str, Any] | str | bytes, message_id: str | None = None, 
     body = json.dumps(event) if isinstance(event, dict) else event
     subject = event["type"] if isinstance(event, dict) else "order_placed"
     return ServiceBusMessage(
-        body, message_id=message_id or uuid4().hex, **{"subject": subject, "content_type": "application/json", **properties}
+        body,
+        message_id=message_id or uuid4().hex,
+        **{"subject": subject, "content_type": "application/json", **properties},
     )
 
 

@@ -60,9 +60,7 @@ def announcing(*insights: Any) -> Callable[[Event[Probed], Ports], Awaitable[Eff
     """A handler that announces these."""
 
     async def announce(event: Event[Probed], ports: Ports) -> Effects:
-        return Effects(
-            (Put({"kind": "thing"}),), tuple(Announce(INSIGHTS, "insight", insight) for insight in insights)
-        )
+        return Effects((Put({"kind": "thing"}),), tuple(Announce(INSIGHTS, "insight", insight) for insight in insights))
 
     return announce
 

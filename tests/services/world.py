@@ -36,8 +36,7 @@ from services.kernel.settings import settings
 from services.kernel.topology import Topology
 
 CATALOGUE = [
-    json.loads(line)
-    for line in (Path(__file__).parents[2] / "samples" / "reference.jsonl").read_text().splitlines()
+    json.loads(line) for line in (Path(__file__).parents[2] / "samples" / "reference.jsonl").read_text().splitlines()
 ]
 WATCHER = "watcher"
 SECOND = replace(AI_PROCESSOR, name="second")
@@ -106,7 +105,9 @@ class World:
         for one in sent:
             await self._senders[topic].send_messages(one)
 
-    async def deliver(self, *processes: Service, count: int = 1, to: Any = AI_PROCESSOR) -> list[ServiceBusReceivedMessage]:
+    async def deliver(
+        self, *processes: Service, count: int = 1, to: Any = AI_PROCESSOR
+    ) -> list[ServiceBusReceivedMessage]:
         """Deliver the next messages, one after another to the one process, or the next one to each of several at once.
 
         What raises is abandoned, as the host does and as a lock that expires does, and raised here.
@@ -207,9 +208,7 @@ NewWorld = Callable[[], AbstractAsyncContextManager[World]]
 async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world, empty but for the catalogue; its end closes what the processes opened."""
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(
-            ServiceBusEmulator(watched(plan.bus), principals=plan.bus_principals)
-        )
+        bus = await stack.enter_async_context(ServiceBusEmulator(watched(plan.bus), principals=plan.bus_principals))
         model = ModelStandIn(questions=registered_questions(), models=plan.models)
         await stack.enter_async_context(model)
         model.turn(differs=0)
@@ -244,8 +243,9 @@ def watched(config: Config) -> Config:
                     Rule.correlation("own", to=SECOND.name),
                 ),
             ),
-        }[topic.name]
-        topics.append(topic.model_copy(update={"subscriptions": (*topic.subscriptions, added)}))
+        }.get(topic.name)
+        listeners = (*topic.subscriptions, added) if added else topic.subscriptions
+        topics.append(topic.model_copy(update={"subscriptions": listeners}))
     return Config.of(queues=config.namespace.queues, topics=tuple(topics))
 
 

@@ -26,7 +26,9 @@ def test_who_asks_nothing_needs_neither_ledger_nor_budget() -> None:
 
 
 def test_a_right_is_granted_once_and_writing_includes_reading() -> None:
-    both = Topology("both", keeps=(ITEMS,), reads=(ITEMS, REFERENCE), publishes=(DATA_CHANGES,), listens=(AI_PROCESSOR,))
+    both = Topology(
+        "both", keeps=(ITEMS,), reads=(ITEMS, REFERENCE), publishes=(DATA_CHANGES,), listens=(AI_PROCESSOR,)
+    )
     granted = [(grant.right, grant.on) for grant in grants(both)]
     assert len(granted) == len(set(granted))
     assert ("read", ITEMS) not in granted

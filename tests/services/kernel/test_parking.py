@@ -104,7 +104,9 @@ async def test_hostile_application_properties_neither_break_nor_shorten_anything
     hostile = {"attempt": -7, "spent_tokens": "all", "first_id": 12, "traceparent": "00-zz", "subscription": "mine"}
 
     # when
-    await world.send(message(customer(), application_properties=hostile), message("no JSON", "m-2", application_properties=hostile))
+    await world.send(
+        message(customer(), application_properties=hostile), message("no JSON", "m-2", application_properties=hostile)
+    )
     await world.deliver(world.process(), count=2)
 
     # then
