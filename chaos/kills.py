@@ -12,7 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -30,6 +30,7 @@ from services.entities import INSIGHTS
 WITNESS = "witness"
 """A subscription that exists here only: it gets every insight, so that a second copy would be seen."""
 VICTIMS = ("host", "servicebus", "cosmos", "all")
+WINDOW = timedelta(minutes=10)
 LATENCY = "0.15"
 """Seconds that the stand-in takes for an answer: there is always something in flight."""
 AT_ONCE = 16
@@ -105,13 +106,19 @@ async def _run(
 
 
 def _with_witness(plan: Plan) -> Plan:
-    """The same plan with one more listener on `insights`; nothing listens there yet, and chaos needs to see them."""
-    topics = tuple(_watched(topic) if topic.name == INSIGHTS.name else topic for topic in plan.bus.namespace.topics)
+    """The same plan with one more listener on `insights`, and with Azure's window for duplicates.
+
+    The stack `local` forgets message ids within seconds, so that the demo can show what happens then; a published event
+    that comes again after that is for its consumer's inbox to recognise, and the witness has none.
+    """
+    topics = tuple(_watched(topic) for topic in plan.bus.namespace.topics)
     return replace(plan, bus=Config.of(queues=plan.bus.namespace.queues, topics=topics))
 
 
 def _watched(topic: Topic) -> Topic:
-    return topic.model_copy(update={"subscriptions": (*topic.subscriptions, Subscription(name=WITNESS))})
+    properties = topic.properties.model_copy(update={"duplicate_detection_history_time_window": WINDOW})
+    witness = (Subscription(name=WITNESS),) if topic.name == INSIGHTS.name else ()
+    return topic.model_copy(update={"properties": properties, "subscriptions": (*topic.subscriptions, *witness)})
 
 
 async def _witnessed(stack: Stack) -> list[str]:

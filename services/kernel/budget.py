@@ -5,10 +5,11 @@ count costs one write per block, not one per event. What is reserved and not use
 or lost to that day when it crashes: the budget errs on the side of spending less.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -35,6 +36,8 @@ class _Purse:
     left: int = 0
     level: Level = "open"
     refused_at: float | None = None
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Who comes while a block is being taken waits for it, or each of them would take one."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,18 @@ class Budget:
     async def reserve(self, event_type: str, tokens: int) -> Reservation:
         """Set `tokens` aside for one call, which settles when it ends."""
         purse = self._purse(event_type)
-        if purse.left < tokens and not self._recently_refused(purse):
-            missing = tokens - purse.left
-            for wanted in dict.fromkeys((max(self._settings.block, missing), missing)):
-                if await self._take(event_type, purse, wanted):
-                    break
-            else:
-                purse.refused_at = self._clock()
-        if purse.left < tokens:
-            return Reservation("hard", 0, purse)
-        purse.left -= tokens
-        return Reservation(purse.level, tokens, purse)
+        async with purse.taking:
+            if purse.left < tokens and not self._recently_refused(purse):
+                missing = tokens - purse.left
+                for wanted in dict.fromkeys((max(self._settings.block, missing), missing)):
+                    if await self._take(event_type, purse, wanted):
+                        break
+                else:
+                    purse.refused_at = self._clock()
+            if purse.left < tokens:
+                return Reservation("hard", 0, purse)
+            purse.left -= tokens
+            return Reservation(purse.level, tokens, purse)
 
     async def give_back(self) -> None:
         """Return what was reserved and not used. Calls may go on meanwhile, so it leaves the purse first."""

@@ -79,7 +79,7 @@ async def send(bus: ServiceBusEmulator, *messages: ServiceBusMessage | str, to: 
 async def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
     """Wait for what must come; a test that waits in vain fails here with the condition's source in the traceback."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of events
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -108,7 +108,7 @@ def host_process(folder: Path, settings: Mapping[str, str], *options: str) -> Ge
     file = folder / "settings.json"
     file.write_text(json.dumps(dict(settings)), encoding="utf-8")
     command = [sys.executable, "-m", "local.host", str(folder), "--settings", str(file), *options]
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    process = subprocess.Popen(
         command,
         cwd=ROOT,
         stdout=subprocess.PIPE,

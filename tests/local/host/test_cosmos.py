@@ -217,7 +217,7 @@ async def test_two_hosts_share_the_ranges_equally() -> None:
     ):
         leases = client.get_database_client("main").get_container_client("leases")
         async with asyncio.timeout(8):
-            while await owners() != {2}:  # noqa: ASYNC110 - documents raise no events
+            while await owners() != {2}:
                 await asyncio.sleep(0.05)
         for number in range(40):
             await items.upsert_item({"id": str(number)})

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 @contextmanager
 def running(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that listens on a free port, and its base url."""
-    process = subprocess.Popen(  # noqa: S603  # our own module
+    process = subprocess.Popen(  # our own module
         [sys.executable, "-m", "local.model", "--port", "0", *options],
         cwd=ROOT,
         env={**os.environ, "MODEL_KEY": KEY, **environment},

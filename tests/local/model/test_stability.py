@@ -73,7 +73,7 @@ for line in sys.stdin:
 
 
 def test_another_process_gives_the_same_answers() -> None:
-    elsewhere = subprocess.run(  # noqa: S603  # our own module
+    elsewhere = subprocess.run(  # our own module
         [sys.executable, "-c", ELSEWHERE],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": "5"},

@@ -11,7 +11,6 @@ from services.inference.topology import TOPOLOGY
 from services.kernel.ask import Answered
 from services.kernel.effects import Effects
 from services.kernel.event import Event
-from services.kernel.outcome import Park
 from services.kernel.ports import Ports
 from services.kernel.question import Answer, Facts, Question
 from tests.services.events import message, order
@@ -229,8 +228,3 @@ async def test_a_call_that_is_cut_off_gives_its_tokens_and_its_slot_back(world: 
     # then
     (entry,) = await world.decisions()
     assert entry["source"] == "model"
-
-
-def test_an_answer_of_nobody_knows_says_why() -> None:
-    with pytest.raises(Park, match="no-answer: weighty"):
-        raise Park("no-answer", "weighty needs a model")

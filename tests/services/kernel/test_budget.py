@@ -91,6 +91,20 @@ async def test_a_block_costs_one_write_however_many_events_spend_it(world: World
     assert world.cosmos.counts() == {}
 
 
+async def test_many_calls_that_begin_at_once_take_one_block_and_not_one_each(
+    world: World, new_budget: NewBudget
+) -> None:
+    # given
+    budget = new_budget(softTokensPerDay=600)
+
+    # when
+    levels = await asyncio.gather(*(level(budget, 20) for _ in range(15)))
+
+    # then
+    assert await counted(world) == 300
+    assert set(levels) == {"open"}
+
+
 async def test_each_kind_of_event_has_a_budget_of_its_own(world: World, new_budget: NewBudget) -> None:
     budget = new_budget(hardTokensPerDay=100)
     assert await level(budget, 100) == "open"
