@@ -29,6 +29,9 @@ ROOT = Path(__file__).parent.parent
 FOLDER = Path(os.environ.get("LOCAL_FOLDER") or ROOT / ".local")
 """Where a stack keeps its state; LOCAL_FOLDER names another place, so that two can run side by side."""
 
+REAL_MODEL_KEY = os.environ.get("OPENAI_API_KEY", "")
+"""With it the real model answers, at OpenAI or at OPENAI_BASE_URL; without it the stand-in."""
+
 
 class Stack:
     """The emulators and the hosts of one state folder."""
@@ -52,33 +55,37 @@ class Stack:
         *,
         together: bool = False,
         env: Mapping[str, str] | None = None,
+        knobs: str = "{}",
         change: Callable[[Plan], Plan] = lambda plan: plan,
     ) -> None:
         """Evaluate the program, start the emulators, provision them, start the hosts.
 
-        Each app has a process of its own, as in Azure; `together` hosts all in one. `env` reaches the model stand-in;
-        `change` lets a test alter the plan.
+        Each app has a process of its own, as in Azure; `together` hosts all in one. `env` and `knobs` reach the model
+        stand-in; `change` lets a test alter the plan.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.processes.stop_leftovers():
             self._say(f"stopped {name}, left over from an earlier run")
         self.plan = change(_evaluate(self._keys()))
         self._write("keys.json", {app.pattern: app.key for app in self.plan.apps})
-        self.start_emulators(env or {})
+        self.start_emulators(env or {}, knobs)
         asyncio.run(self._provision())
         self.start_hosts(together=together)
 
-    def start_emulators(self, env: Mapping[str, str]) -> None:
+    def start_emulators(self, env: Mapping[str, str], knobs: str = "{}") -> None:
         """Start the three emulators on the state that is there."""
         self._write("run/servicebus.json", json.loads(self.plan.bus.dump()))
         self._write("run/servicebus-keys.json", self.plan.bus_principals.model_dump(mode="json", by_alias=True))
         self._write("run/cosmos-keys.json", self.plan.cosmos_principals.model_dump(mode="json", by_alias=True))
         self.addresses = Addresses(
-            bus_port=free_port(), cosmos_port=free_port(), model_url="", model_key=self._model_key()
+            bus_port=free_port(),
+            cosmos_port=free_port(),
+            model_url=os.environ.get("OPENAI_BASE_URL", ""),
+            model_key=os.urandom(16).hex(),
         )
         children = [self.start_bus(), self.start_cosmos()]
-        if not os.environ.get("OPENAI_API_KEY"):
-            children.append(self.start_model(env))
+        if not REAL_MODEL_KEY:
+            children.append(self.start_model(env, knobs))
         for child in children:
             self.processes.wait(child.name)
 
@@ -91,12 +98,13 @@ class Stack:
         options = ["--principals", str(self.folder / "run" / "cosmos-keys.json")]
         return self._emulator("cosmos", self.addresses.cosmos_port, options)
 
-    def start_model(self, env: Mapping[str, str]) -> Child:
+    def start_model(self, env: Mapping[str, str], knobs: str = "{}") -> Child:
         port = free_port()
         at = self.addresses
         self.addresses = Addresses(at.bus_port, at.cosmos_port, f"http://127.0.0.1:{port}/v1", at.model_key)
         models = [part for pair in self.plan.models.items() for part in ("--model", "=".join(pair))]
         arguments = ["model", "--port", str(port), "--journal", str(self.folder / "state" / "model.jsonl"), *models]
+        arguments += ["--knobs", knobs]
         return self.processes.start("model", arguments, port=port, env={**env, "MODEL_KEY": at.model_key})
 
     def start_hosts(self, *, together: bool = False) -> None:
@@ -104,7 +112,10 @@ class Stack:
         self._write("run/secrets.json", {"model-key": self.addresses.model_key})
         started: list[Child] = []
         for app in self.plan.apps:
-            self._write(f"run/{app.pattern}.settings.json", app.settings(self.addresses))
+            settings = app.settings(self.addresses)
+            if REAL_MODEL_KEY:  # never written to disk: the process gets it from its environment
+                settings.pop("Model__key", None)
+            self._write(f"run/{app.pattern}.settings.json", settings)
         groups = [[app.pattern for app in self.plan.apps]] if together else [[app.pattern] for app in self.plan.apps]
         for patterns in groups:
             arguments = ["host", *(str(ROOT / "services" / pattern) for pattern in patterns)]
@@ -112,7 +123,8 @@ class Stack:
                 arguments += ["--settings", str(self.folder / "run" / f"{pattern}.settings.json")]
             arguments += ["--secrets", str(self.folder / "run" / "secrets.json")]
             name = "host" if together else f"host-{patterns[0]}"
-            started.append(self.processes.start(name, arguments, ready="ready"))
+            env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY else {}
+            started.append(self.processes.start(name, arguments, ready="ready", env=env))
         for child in started:
             self.processes.wait(child.name)
 
@@ -152,9 +164,6 @@ class Stack:
         with suppress(OSError, ValueError):
             return dict(json.loads((self.folder / "keys.json").read_text()))
         return {}
-
-    def _model_key(self) -> str:
-        return os.environ.get("OPENAI_API_KEY") or os.urandom(16).hex()
 
     def _write(self, name: str, content: Any) -> None:
         """Write a file that only this user can read: it may hold keys of this machine."""

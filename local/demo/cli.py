@@ -14,6 +14,11 @@ from local.demo.verdicts import World
 from local.processes import StackError
 from local.stack import FOLDER, Stack
 
+LIFELIKE = """{"faults": [
+    {"kind": "rate_limited", "share": 0.03, "retry_after": 1},
+    {"kind": "invalid_json", "share": 0.02}
+]}"""
+"""A model as it is in life: now and then it is throttled, or answers nonsense."""
 WIDTH = 116
 """Columns that the report needs; a narrower terminal wraps them itself."""
 
@@ -37,7 +42,7 @@ def demo(
             stack.clear()
         FOLDER.mkdir(parents=True, exist_ok=True)
         current.save(FOLDER)
-        stack.start()
+        stack.start(knobs=LIFELIKE)
         console.print(f"the Pulumi program's stack `local` is up on emulators ({time.monotonic() - began:.1f} s)")
         with console.status("sending") as status:
 

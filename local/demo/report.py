@@ -83,13 +83,13 @@ def make(
         row.cost += decision["cost_usd"] or 0.0
         row.unpriced += not decision["priced"]
     told = _stories(lines, world) if len(lines) <= FEW else ()
-    return Report(dict(rows), reasons, wrong, told, _asked(stats), _peak(stats), seconds)
+    return Report(dict(rows), reasons, wrong, told, _asked(world, stats), _peak(stats), seconds)
 
 
 def show(report: Report, console: Console) -> None:
     """Print it."""
     for story in report.told:
-        console.print(story, markup=False)
+        console.print(story, markup=False, soft_wrap=True)
     table = Table(title="per event type", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in (
         "event type",
@@ -122,7 +122,8 @@ def show(report: Report, console: Console) -> None:
     if report.reasons:
         told = ", ".join(f"{reason} {count}" for reason, count in sorted(report.reasons.items()))
         console.print(f"dead-lettered  {told}")
-    console.print(f"model          {report.asked} calls answered, at most {report.peak} at once")
+    at_once = f", at most {report.peak} at once" if report.peak else ""  # a real model does not tell
+    console.print(f"model          {report.asked} calls answered{at_once}")
     lines = sum(row.lines for row in report.rows.values())
     if report.ok:
         console.print(f"every line     has exactly one verdict: {lines} of {lines}, in {report.seconds:.1f} s")
@@ -164,8 +165,9 @@ def _percentiles(seconds: Sequence[float]) -> tuple[str, str]:
     return f"{cuts[9] * 1000:.0f} ms", f"{cuts[18] * 1000:.0f} ms"
 
 
-def _asked(stats: Mapping[str, Any]) -> int:
-    return int(stats.get("outcomes", {}).get("answered", stats.get("calls", 0)))
+def _asked(world: World, stats: Mapping[str, Any]) -> int:
+    recorded = sum(decision["calls"] for decision in world.decisions)
+    return int(stats.get("outcomes", {}).get("answered", recorded))
 
 
 def _peak(stats: Mapping[str, Any]) -> int:

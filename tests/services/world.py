@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,13 +168,6 @@ class World:
         """Everything that is there: without a number the SDK would go on where it stopped."""
         return list(await (await self._receiver(entity, subscription)).peek_messages(250, sequence_number=1))
 
-    async def peek_when_there(self) -> list[ServiceBusReceivedMessage]:
-        """What waits for inference, as soon as something does."""
-        async with asyncio.timeout(PATIENCE):
-            while not (found := await self.peek(DATA_CHANGES.name, AI_PROCESSOR.name)):
-                await asyncio.sleep(0.005)
-        return found
-
     async def insights(self) -> list[dict[str, Any]]:
         """The events that a subscriber of `insights` would get."""
         return [json.loads(str(message)) for message in await self.peek(INSIGHTS.name, WATCHER)]
@@ -217,8 +211,8 @@ async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.Mon
         stack.push_async_callback(client.delete_database, DATABASE)
         stack.callback(cosmos._running().faults.clear)  # the account is everybody's
         database = client.get_database_client(DATABASE)
-        for product in CATALOGUE:
-            await database.get_container_client(REFERENCE.name).create_item(product)
+        products = [("create", (product,)) for product in CATALOGUE]
+        await database.get_container_client(REFERENCE.name).execute_item_batch(products, partition_key="product")
         cosmos.reset_counts()
         root = await stack.enter_async_context(
             ServiceBusClient.from_connection_string(bus.connection_string(), retry_total=0)
@@ -251,14 +245,14 @@ def watched(config: Config) -> Config:
 
 def _close_at_the_end(stack: AsyncExitStack, environment: pytest.MonkeyPatch) -> None:
     """In Azure the clients live as long as the worker; here they must not outlive the test."""
+
+    def closing(open_client: Callable[..., Any], *arguments: Any) -> Any:
+        client = open_client(*arguments)
+        stack.push_async_callback(client.close)
+        return client
+
     for name in ("service_bus", "cosmos", "model"):
-
-        def opened(*arguments: Any, open_client: Any = getattr(connections, name)) -> Any:
-            client = open_client(*arguments)
-            stack.push_async_callback(client.close)
-            return client
-
-        environment.setattr(connections, name, opened)
+        environment.setattr(connections, name, partial(closing, getattr(connections, name)))
 
 
 def _parked(message: ServiceBusReceivedMessage) -> Parked:

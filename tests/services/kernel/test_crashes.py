@@ -48,7 +48,7 @@ def dying_after(step: Step) -> Iterator[None]:
         original(*arguments, **named)
         raise Died
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):  # noqa: PT012 - what raises is the test's
         patch.setattr(owner, name, wait_and_die if inspect.iscoroutinefunction(original) else die)
         yield
 

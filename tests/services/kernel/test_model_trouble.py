@@ -62,7 +62,7 @@ async def test_what_may_pass_is_tried_again_later(world: World, trouble: dict[st
 async def test_a_copy_is_scheduled_no_earlier_than_the_model_asks(world: World, cap: float) -> None:
     # given
     world.set(Retry__capSeconds=cap)
-    world.model.script("order_risk", {"status": 429, "retry_after": 0.6})
+    world.model.script("order_risk", {"status": 429, "retry_after": 0.3})
     await world.send(message(order()))
     process = world.process()
     (original,) = await world.receive()
@@ -73,7 +73,7 @@ async def test_a_copy_is_scheduled_no_earlier_than_the_model_asks(world: World, 
     await world.deliver(process)
 
     # then
-    assert time.monotonic() - asked >= 0.6
+    assert time.monotonic() - asked >= 0.3
     assert await decision(world) == ("model", "", 1)
 
 

@@ -1,15 +1,20 @@
 """What may succeed later comes again: for its own subscription alone, until it is done or parked."""
 
-import asyncio
 import socket
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from azure.servicebus import ServiceBusMessage
 from azure.servicebus.exceptions import ServiceBusError
 
 from local.cosmos.faults import Fault
 from services.inference.topology import AI_PROCESSOR
+from services.kernel import service
 from services.kernel.delivery import ATTEMPT, FIRST_ID
+from services.kernel.outcome import Retry
+from services.kernel.publisher import Publisher
 from tests.services.events import bare, customer, message, order
 from tests.services.world import SECOND, World
 
@@ -93,25 +98,47 @@ async def test_copies_of_a_bare_event_are_the_same_event(world: World) -> None:
     assert len(await world.insights()) == 1
 
 
-async def test_waits_double_up_to_the_cap_with_some_jitter(world: World) -> None:
+@pytest.mark.parametrize(
+    ("attempt", "asked", "least"),
+    [
+        (1, None, 5),
+        (2, None, 10),
+        (3, None, 20),
+        (5, None, 60),
+        (9, None, 60),
+        (1, 0, 0),
+        (1, 0.5, 0.5),
+        (1, 90, 90),
+        (9, 7, 7),
+        (1, 1e12, 24 * 3600),
+    ],
+)
+async def test_waits_double_up_to_the_cap_and_what_is_asked_for_comes_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, attempt: int, asked: float | None, least: float
+) -> None:
     # given
-    world.set(Retry__baseSeconds=0.1, Retry__capSeconds=0.3, Retry__attempts=5)
-    world.cosmos.fail(Fault(status=503, count=ENDLESS))
-    process = world.process()
-    await world.send(message(order()))
+    world.set(Retry__baseSeconds=5, Retry__capSeconds=60, Retry__attempts=10)
+    sent: list[ServiceBusMessage] = []
+
+    async def keep(self: Publisher, entity: str, messages: list[ServiceBusMessage]) -> None:
+        assert entity == "data-changes"
+        sent.extend(messages)
+
+    monkeypatch.setattr(Publisher, "send", keep)
+    reason = Retry("busy", "for now", after=asked)
+    monkeypatch.setattr(service, "find_marker", AsyncMock(side_effect=reason))
 
     # when
-    waits = []
-    for _ in range(4):
-        began = asyncio.get_running_loop().time()
-        await world.deliver(process)
-        (copy,) = await world.peek_when_there()
-        assert copy.scheduled_enqueue_time_utc
-        waits.append(asyncio.get_running_loop().time() - began)
+    await world.send(message(order(), application_properties={ATTEMPT: attempt}))
+    await world.deliver(world.process())
 
-    # then
-    for wait, least in zip(waits, [0.1, 0.2, 0.3, 0.3], strict=True):
-        assert least <= wait
+    # then: with up to a quarter more, so that what failed together does not come back together
+    (copy,) = sent
+    assert copy.scheduled_enqueue_time_utc
+    wait = (copy.scheduled_enqueue_time_utc - datetime.now(UTC)).total_seconds()
+    assert least - 2 <= wait <= least * 1.25
+    assert copy.application_properties
+    assert copy.application_properties[ATTEMPT] == attempt + 1
 
 
 FAULTS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Something answers at the model's address that is no model, or hardly one: a proxy, a portal, a half-finished server."""
+"""Something answers at the model's address that is no model, or hardly one: a proxy, a portal, a broken server."""
 
 import asyncio
 import json
