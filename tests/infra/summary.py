@@ -1,6 +1,11 @@
 """a resource graph -> the few facts that a person can review: who hears what, what is kept where, who may do what"""
 
+from collections.abc import Sequence
+from difflib import unified_diff
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from local.graph import Graph, Resource
 
@@ -15,6 +20,20 @@ ROLES = {
     "00000000-0000-0000-0000-000000000001": "Cosmos DB Built-in Data Reader",
     "00000000-0000-0000-0000-000000000002": "Cosmos DB Built-in Data Contributor",
 }
+
+
+REVIEWED = Path(__file__).parent / "expected" / "dev.yaml"
+"""Written by a person: what a generated list would compare with itself."""
+
+
+def differences(graph: Graph) -> Sequence[str]:
+    """The lines in which the program's dev and the review differ, as a unified diff; none if they agree."""
+    reviewed, declared = yaml.safe_load(REVIEWED.read_text("utf-8")), summarized(graph)
+    return list(unified_diff(_lines(reviewed), _lines(declared), "reviewed", "declared", lineterm=""))
+
+
+def _lines(facts: object) -> list[str]:
+    return yaml.safe_dump(facts, sort_keys=True, width=200).splitlines()
 
 
 def summarized(graph: Graph) -> dict[str, Any]:
