@@ -11,11 +11,15 @@ from azure.cosmos.aio import _retry_utility_async
 from azure.servicebus._pyamqp.aio._client_async import AMQPClientAsync
 from azure.servicebus._pyamqp.aio._connection_async import Connection
 from azure.servicebus.aio import _base_handler_async, _servicebus_receiver_async, _servicebus_sender_async
+from hypothesis import settings
 
 from local.cosmos.server import CosmosEmulator
 from local.graph import evaluate
 from local.provision import Plan, plan
 from tests.services.world import NewWorld, World, open_world
+
+settings.register_profile("services", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("services")
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,7 @@ ROOT = Path(__file__).parents[3]
 def process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`python -m local.cosmos` and the connection string that it printed."""
     command = [sys.executable, "-m", "local.cosmos", "--port", "0", *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-    ) as started:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
         assert started.stdout is not None
         lines = [started.stdout.readline() for _ in range(2)]
         try:

@@ -1,11 +1,11 @@
 """An event of each kind, from the broker to the stores; then again, late, bare, and twice at once."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from services.kernel.ids import safe_id
+from services.kernel.ports import Ports
 from tests.services.events import bare, customer, feedback, message, order
 from tests.services.world import World
 
@@ -277,21 +277,28 @@ async def test_the_same_event_twice_at_once_in_one_process_asks_once(world: Worl
     assert len(await world.insights()) == 1
 
 
-async def test_two_processes_on_the_same_entity_decide_again_by_the_recorded_answer(world: World) -> None:
-    # given: both have loaded the record before either writes
+@pytest.mark.parametrize("known", [False, True], ids=["both would create it", "both would replace it"])
+async def test_two_processes_on_the_same_entity_decide_again_by_the_recorded_answer(world: World, known: bool) -> None:
+    # given: both load the record before either writes
+    first, second = world.process(), world.process()
+    if known:
+        await world.send(message(customer(version=1)))
+        await world.deliver(first)
+    asked, batches = world.model.stats().calls, world.cosmos.counts().get("main/items", {}).get("batches", 0)
     world.model.turn(latency=0.15)
-    await world.send(message(customer(version=1, name="one")), message(customer(version=2, name="two")))
+    await world.send(message(customer(version=2, name="two")), message(customer(version=3, name="three")))
 
     # when
-    await world.deliver(world.process(), world.process())
+    await world.deliver(first, second)
 
-    # then
+    # then: who came second has tried in vain, and then decided on what the other wrote
     (record,) = await world.records()
-    assert (record["version"], record["name"]) == (2, "two")
-    assert world.model.stats().calls == 2, "one call for each event, however often it was decided"
-    assert len(await world.decisions()) == 2
-    assert len(await world.markers()) == 2
-    assert len(await world.insights()) == 1 + ("stale" not in {m["verdict"] for m in await world.markers()})
+    assert (record["version"], record["name"]) == (3, "three")
+    assert world.cosmos.counts()["main/items"]["batches"] - batches == 3
+    assert world.model.stats().calls - asked == 2, "one call for each event, however often it was decided"
+    verdicts = [marker["verdict"] for marker in await world.markers()]
+    assert len(verdicts) == 2 + known
+    assert len(await world.insights()) == verdicts.count("committed")
 
 
 async def test_the_same_event_twice_at_once_in_two_processes_takes_effect_once(world: World) -> None:
@@ -313,8 +320,6 @@ async def test_a_record_that_somebody_keeps_writing_makes_the_event_wait_its_tur
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given: whenever the record was loaded, somebody writes it
-    from services.kernel.ports import Ports
-
     process = world.process()
     await world.send(message(customer(version=1)))
     await world.deliver(process)
@@ -341,4 +346,3 @@ async def test_a_record_that_somebody_keeps_writing_makes_the_event_wait_its_tur
     (record,) = await world.records()
     assert record["version"] == 2
     assert world.model.stats().calls == 2
-    await asyncio.sleep(0)
