@@ -4,9 +4,8 @@ Read `deliver` first. What it calls stands beside it in services/kernel, one ide
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from services.entities import DEAD_LETTERS
@@ -26,6 +25,7 @@ from services.kernel.outbox import leftovers, publish
 from services.kernel.outcome import Conflict, Park, Retry
 from services.kernel.ports import Ports
 from services.kernel.publisher import Publisher
+from services.kernel.retrying import IN_PLACE, backoff, exhausted, gave_up, is_last, wait_after
 from services.kernel.settings import Settings, settings
 from services.kernel.store import Store
 from services.kernel.topology import Subscription, Topology
@@ -34,9 +34,6 @@ D = TypeVar("D", bound=EventData)
 
 CONFLICTS = 5
 """How often an event is decided again at once because somebody else wrote first, before it waits its turn."""
-
-LONGEST_ASKED = 24 * 3600.0
-"""Seconds that an event waits at most when it is asked to: who asks for more is mistaken."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +79,9 @@ class Service:
         delivery = Delivery.of(message)
         with telemetry.consumer_span(delivery, subscription) as span:
             envelope: Envelope | None = None
-            outcome, note = "done", ""
             try:
                 envelope = open_envelope(delivery)
-                async with self._in_hand.hold(envelope.key):
-                    outcome = await self._react(outside, envelope, delivery, subscription)
-            except Retry as retry:
-                outcome, note = "retry", str(retry)
-                await self._try_later(outside, envelope, delivery, subscription, retry)
+                outcome, note = await self._handle(outside, envelope, delivery, subscription)
             except Park as park:
                 outcome, note = "park", str(park)
                 await self._park(outside, envelope, delivery, subscription, park)
@@ -111,8 +103,52 @@ class Service:
                 age, depth = await measure(client, subscription)
                 telemetry.backlog(subscription, age, depth)
 
-    async def _react(
+    async def _handle(
         self, outside: _Outside, envelope: Envelope, delivery: Delivery, subscription: Subscription
+    ) -> tuple[str, str]:
+        """Outcome and note: done, or scheduled again as a copy."""
+        limits = outside.settings.retry
+        async with self._in_hand.hold(envelope.key):
+            if subscription.topic.sessions:
+                return await self._handle_within_lock(outside, envelope, delivery, subscription), ""
+            try:
+                last = is_last(delivery, limits)
+                return await self._react(outside, envelope, delivery, subscription, last_attempt=last), ""
+            except Retry as retry:
+                if park := exhausted(delivery, retry, limits):
+                    raise park from retry
+                wait = wait_after(delivery, retry, limits)
+                copy = retry_copy(delivery, subscription, envelope.key, wait=wait, spent=retry.spent)
+                await outside.publisher.send(copy.topic, [copy.to_service_bus()])
+                return "retry", str(retry)
+
+    async def _handle_within_lock(
+        self, outside: _Outside, envelope: Envelope, delivery: Delivery, subscription: Subscription
+    ) -> str:
+        """In a session a copy would be overtaken by what follows: wait here, while the host renews the lock."""
+        limits, waited = outside.settings.retry, 0.0
+        while True:
+            last = is_last(delivery, limits) or waited + backoff(delivery, limits) > IN_PLACE
+            try:
+                return await self._react(outside, envelope, delivery, subscription, last_attempt=last)
+            except Retry as retry:
+                if park := exhausted(delivery, retry, limits):
+                    raise park from retry
+                wait = wait_after(delivery, retry, limits)
+                if waited + wait > IN_PLACE:
+                    raise gave_up(f"{delivery.attempt} attempts within {IN_PLACE:.0f} s", retry) from retry
+                await asyncio.sleep(wait)
+                waited += wait
+                delivery = replace(delivery, attempt=delivery.attempt + 1, spent=delivery.spent + retry.spent)
+
+    async def _react(
+        self,
+        outside: _Outside,
+        envelope: Envelope,
+        delivery: Delivery,
+        subscription: Subscription,
+        *,
+        last_attempt: bool,
     ) -> str:
         reaction = self._reactions.get(envelope.type)
         if reaction is None or envelope.type not in subscription.event_types:
@@ -124,7 +160,7 @@ class Service:
         home = reaction.home(event.data)
         if await find_marker(outside.store, home, subscription, event):
             return "duplicate"
-        ports = Ports(event, home, outside.store, outside.asker, delivery.attempt >= outside.settings.retry.attempts)
+        ports = Ports(event, home, outside.store, outside.asker, last_attempt)
         for _ in range(CONFLICTS):
             effects = await reaction.handle(event, ports)
             try:
@@ -143,29 +179,6 @@ class Service:
             await publish(outside.store, outside.publisher, records)
         except Exception as error:  # noqa: BLE001 - the commit stands, and the outbox remembers
             telemetry.left_in_outbox(error)
-
-    async def _try_later(
-        self,
-        outside: _Outside,
-        envelope: Envelope | None,
-        delivery: Delivery,
-        subscription: Subscription,
-        retry: Retry,
-    ) -> None:
-        limits = outside.settings.retry
-        spent = delivery.spent + retry.spent
-        if envelope is None or delivery.attempt >= limits.attempts or spent > limits.tokens:
-            used = f"{delivery.attempt} attempts and {spent} tokens"
-            exhausted = Park("retries-exhausted", f"{used} were not enough: {retry}")
-            exhausted.__cause__ = retry
-            await self._park(outside, envelope, delivery, subscription, exhausted)
-            return
-        wait = min(limits.cap, limits.base * 2 ** (delivery.attempt - 1))
-        if retry.after is not None:
-            wait = min(LONGEST_ASKED, retry.after)
-        wait *= random.uniform(1.0, 1.25)
-        copy = retry_copy(delivery, subscription, envelope.key, wait=wait, spent=retry.spent)
-        await outside.publisher.send(copy.topic, [copy.to_service_bus()])
 
     async def _park(
         self,

@@ -210,6 +210,7 @@ async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.Mon
         await create_containers(client, plan.containers)
         stack.push_async_callback(client.delete_database, DATABASE)
         stack.callback(cosmos._running().faults.clear)  # the account is everybody's
+        stack.callback(settings.cache_clear)
         database = client.get_database_client(DATABASE)
         products = [("create", (product,)) for product in CATALOGUE]
         await database.get_container_client(REFERENCE.name).execute_item_batch(products, partition_key="product")

@@ -16,6 +16,7 @@ from services.kernel.delivery import ATTEMPT, FIRST_ID
 from services.kernel.outcome import Retry
 from services.kernel.publisher import Publisher
 from tests.services.events import bare, customer, message, order
+from tests.services.probe import LISTENS, PROBE, YES, ask, probed, reacting
 from tests.services.world import SECOND, World
 
 ENDLESS = 10_000
@@ -77,6 +78,45 @@ async def test_a_replay_of_what_is_done_already_does_nothing(world: World) -> No
     # then
     assert await world.documents() == before
     assert world.model.stats().calls == 1
+
+
+async def test_a_replay_that_fails_as_its_event_did_before_is_scheduled_all_the_same(world: World) -> None:
+    # given: the broker still remembers the copies of the first round
+    world.set(Retry__attempts=2)
+    process = world.process(PROBE, reacting(ask))
+    event = probed()
+    world.model.turn(down=True)
+    await world.send(message(event, subject="order_placed"))
+    await world.deliver(process, count=2, to=LISTENS)
+    (parked,) = await world.parked()
+    assert parked.reason == "no-answer"
+
+    # when
+    await world.send(message(event, subject="retry", to=LISTENS.name))
+    await world.deliver(process, to=LISTENS)
+    world.model.turn(down=False)
+    world.model.script("weighty", YES)
+    await world.deliver(process, to=LISTENS)
+
+    # then
+    (marker,) = await world.markers()
+    assert marker["attempt"] == 2
+
+
+async def test_two_contents_under_one_id_are_both_heard_of_even_if_both_must_wait(world: World) -> None:
+    # given
+    world.model.turn(down=True)
+    process = world.process()
+    await world.send(message(customer({"id": "e-1"})), message(customer({"id": "e-1"}, customer_id="C-2")))
+    await world.deliver(process, count=2)
+
+    # when
+    world.model.turn(down=False)
+    await world.deliver(process, count=2)
+
+    # then
+    assert len(await world.records()) == 1
+    assert [one.reason for one in await world.parked()] == ["id-reused"]
 
 
 async def test_copies_of_a_bare_event_are_the_same_event(world: World) -> None:
