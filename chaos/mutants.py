@@ -74,22 +74,13 @@ NOT_AS_REVIEWED = "test_dev_declares_exactly_what_was_reviewed"
 MUTANTS: tuple[Mutant, ...] = (
     # -- once ----------------------------------------------------------------------------------------------------------
     Mutant(
-        name="no inbox marker",
+        name="no inbox check",
         why="an event that comes twice takes effect twice",
         file=KERNEL + "commit.py",
         old="documents = [marker, *(",
         new="documents = [*(",
-        tests=HANDLING,
+        tests=(*HANDLING, "-k", "comes_twice"),
         names="test_an_event_that_comes_twice_adds_nothing_and_asks_nothing",
-    ),
-    Mutant(
-        name="no inbox check",
-        why="an id that is used for another content goes unnoticed",
-        file=KERNEL + "service.py",
-        old="if await find_marker(outside.store, home, subscription, event):",
-        new="if not home:",
-        tests=("tests/services/kernel/test_parking.py",),
-        names="test_an_id_that_was_used_for_another_content_is_parked",
     ),
     Mutant(
         name="no outbox",

@@ -34,7 +34,10 @@ def _number(value: Any) -> Any:
 
 
 class Section(BaseModel):
-    """Keys in camelCase, none unknown, none changed after reading."""
+    """Keys in camelCase, none unknown, none changed after reading.
+
+    What `services/kernel/settings.py` reads again has its defaults here, and no value that it refuses.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -128,7 +131,7 @@ class Model(Section):
         default=Deployment(model="gpt-5.4-nano", version="2026-03-17"),
         description="What answers beyond the soft budget",
     )
-    timeout_seconds: float = Field(default=40, ge=1, le=240, description="Seconds that one call may take")
+    timeout_seconds: float = Field(default=20, gt=0, le=240, description="Seconds that one call may take")
     effort: Literal["none", "low", "medium", "high"] = Field(default="low", description="Reasoning effort")
 
     @field_validator("key")
@@ -164,7 +167,7 @@ class Budget(Section):
     """Counted per event type and UTC day."""
 
     soft_tokens_per_day: int = Field(default=2_000_000, ge=0, description="Tokens after which `economy` answers")
-    hard_tokens_per_day: int = Field(default=5_000_000, ge=0, description="Tokens after which rules answer, or wait")
+    hard_tokens_per_day: int = Field(default=3_000_000, ge=0, description="Tokens after which rules answer, or wait")
 
     @field_validator("hard_tokens_per_day")
     @classmethod
@@ -176,7 +179,7 @@ class Budget(Section):
 
 
 class Retry(Section):
-    attempts: int = Field(default=8, ge=1, le=50, description="Deliveries before a message is parked")
+    attempts: int = Field(default=6, ge=1, le=20, description="Deliveries before a message is parked")
     base_seconds: float = Field(
         default=5, gt=0, le=600, description="Seconds before the second delivery; doubled after"
     )
@@ -194,7 +197,7 @@ class Retry(Section):
 class Outbox(Section):
     older_than_seconds: float = Field(
         default=30,
-        ge=1,
+        gt=0,
         le=3600,
         description="Age at which the sweep takes a record for left behind by a crash",
     )

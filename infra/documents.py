@@ -9,11 +9,35 @@ from pulumi_azure_native import cosmosdb
 
 from infra.place import Place
 from infra.roles import assignment_name
-from services.entities import DATABASE
+from services.entities import BUDGETS, DATABASE, DECISIONS, ITEMS
 from services.kernel.topology import Container
 
 FOR_EVER = -1
 """Time-to-live on, without a default: items expire that carry a `ttl` of their own."""
+
+EVERYTHING = "/*"
+
+
+@dataclass(frozen=True)
+class Indexing:
+    """Paths that a write pays an index entry for, and those it does not; the more precise path wins."""
+
+    include: tuple[str, ...] = (EVERYTHING,)
+    exclude: tuple[str, ...] = ()
+
+
+INDEXED = {
+    # Read by id; what operators ask is which events of a type who answered, and when.
+    DECISIONS: Indexing(("/event_key/?", "/event_type/?", "/source/?", "/at/?"), (EVERYTHING,)),
+    # Read by id. No path but the partition key, which is not indexed by itself.
+    BUDGETS: Indexing(("/scope/?",), (EVERYTHING,)),
+    # Bodies in the outbox, which nobody asks for and the next write deletes.
+    ITEMS: Indexing(exclude=("/messages/*",)),
+}
+"""Where Azure's own policy, which indexes everything, costs writes for nothing.
+
+Source: learn.microsoft.com/azure/cosmos-db/index-policy.
+"""
 
 
 class DataRole(StrEnum):
@@ -119,6 +143,17 @@ class Documents(ComponentResource):
                     paths=[f"/{container.partition_key}"], kind=cosmosdb.PartitionKind.HASH, version=2
                 ),
                 default_ttl=lifetime if container.expires else None,
+                indexing_policy=_policy(INDEXED[container]) if container in INDEXED else None,
             ),
             opts=self._place.keeping(self),
         )
+
+
+def _policy(indexing: Indexing) -> cosmosdb.IndexingPolicyArgs:
+    return cosmosdb.IndexingPolicyArgs(
+        indexing_mode=cosmosdb.IndexingMode.CONSISTENT,
+        automatic=True,
+        included_paths=[cosmosdb.IncludedPathArgs(path=path) for path in indexing.include],
+        # Azure adds the etag by itself; named here, the resource is as declared when it is read back.
+        excluded_paths=[cosmosdb.ExcludedPathArgs(path=path) for path in (*indexing.exclude, '/"_etag"/?')],
+    )

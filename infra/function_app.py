@@ -85,13 +85,15 @@ class FunctionApp(ComponentResource):
             ),
             key_vault_reference_identity=identity.id,
             function_app_config=self._flex(code),
-            site_config=web.SiteConfigArgs(
+            # Not SiteConfigArgs: it adds netFrameworkVersion, which Flex Consumption refuses, as it does ftpsState
+            # (pulumi-azure-native#4168, terraform-azurerm-avm-res-web-site#360).
+            site_config=web.SiteConfigArgsDict(
                 app_settings=[
-                    web.NameValuePairArgs(name=name, value=value) for name, value in sorted(self._args.settings.items())
+                    web.NameValuePairArgsDict(name=name, value=value)
+                    for name, value in sorted(self._args.settings.items())
                 ],
                 min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
                 scm_min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
-                ftps_state=web.FtpsState.DISABLED,
                 http20_enabled=True,
                 remote_debugging_enabled=False,
             ),

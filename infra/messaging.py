@@ -79,13 +79,18 @@ class Messaging(ComponentResource):
         )
 
     def _dead_letters(self) -> servicebus.Queue:
-        """Nothing in it expires, and a letter parked, replayed and parked again is no duplicate."""
+        """A letter parked, replayed and parked again is no duplicate.
+
+        The queue itself lets nothing expire, but a message brings the time-to-live of who sent it: what reaches its
+        end here is dead-lettered once more, where nothing expires, instead of deleted without a trace.
+        """
         return servicebus.Queue(
             DEAD_LETTERS.name,
             queue_name=DEAD_LETTERS.name,
             namespace_name=self.namespace,
             resource_group_name=self._place.group,
             requires_duplicate_detection=False,
+            dead_lettering_on_message_expiration=True,
             max_size_in_megabytes=5120,
             opts=self._place.keeping(self),
         )

@@ -47,11 +47,17 @@ def settings(topology: Topology, around: Surroundings, client_id: Output[str]) -
 
 
 def _host(topology: Topology, foundation: Foundation, client_id: Output[str]) -> Settings:
+    """The telemetry setting makes the Python worker call `configure_azure_monitor` of requirements/azure.in; without it
+    the spans and metrics of services/kernel/telemetry.py go nowhere. Its exporter and the host both read who signs in
+    from the authentication string: the component takes no keys.
+    The services must not call it themselves: twice is unsupported. Source: azure-functions-python-worker#1621.
+    """
     return {
         **_identity("AzureWebJobsStorage", client_id, accountName=foundation.storage_name),
         "AzureFunctionsWebHost__hostid": names.host_id(topology.name),
         "APPLICATIONINSIGHTS_CONNECTION_STRING": foundation.insights_connection,
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": Output.concat("ClientId=", client_id, ";Authorization=AAD"),
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
     }
 
 
@@ -72,7 +78,6 @@ def _model(around: Surroundings, client_id: Output[str]) -> Settings:
         "Model__endpoint": model.endpoint,
         **{f"Model__{name}": value for name, value in credential.items()},
         **{f"Model__{tier}": deployment for tier, deployment in model.deployments.items()},
-        **{f"Model__{tier}Model": deployment.model for tier, deployment in config.tiers().items()},
         "Model__timeoutSeconds": f"{config.timeout_seconds:g}",
         "Model__effort": config.effort,
     }

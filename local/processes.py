@@ -1,26 +1,35 @@
 """The processes of the local stack: started, waited for, stopped, and found again after a crash.
 
 Each child writes its log to `.local/logs/NAME.log`. Who runs is kept in `.local/processes.json`, so that the next start
-can stop what a killed one left behind: two emulators on one state would be two truths.
+can stop what a killed one left behind: two emulators on one state would be two truths. Whose they are is told by a lock
+on `.local/owner`, which the operating system gives back when its holder dies, however it dies.
 """
 
+import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 START = 30.0
 """Seconds that a child may take to be ready."""
 STOP = 8.0
 """Seconds that a child may take to stop cleanly."""
 LOOPBACK = "127.0.0.1"
+KEY = re.compile(r"""((?:SharedAccessKey|AccountKey)=)[^;\s"']+""", re.IGNORECASE)
+"""The key in a connection string: a log may quote one, a terminal should not."""
 
 
 class StackError(Exception):
@@ -42,30 +51,48 @@ class Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def stop(self) -> None:
-        """End it cleanly; after STOP seconds, end it."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
     def kill(self) -> None:
         """End it as a crash would."""
         self.process.kill()
         self.process.wait()
 
     def tail(self, lines: int = 12) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+        """The end of its log, without keys."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return KEY.sub(r"\1***", "\n".join(text.splitlines()[-lines:]))
 
 
 class Processes:
-    """The children of one stack, under one state folder."""
+    """The children of one stack, under one state folder, whose path every child has in its arguments."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._register = folder / "processes.json"
+        self._owner: TextIO | None = None
         self.children: dict[str, Child] = {}
+
+    def claim(self) -> None:
+        """Become the owner of the folder until `stop`; who is it already stays it.
+
+        Raises:
+            StackError: if another process is, and lives.
+        """
+        if self._owner:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        owner = (self._folder / "owner").open("a+")
+        try:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with owner:
+                owner.seek(0)
+                raise StackError(
+                    f"a stack is running here ({owner.read()}); stop it, or set LOCAL_FOLDER to another folder"
+                ) from None
+        owner.truncate(0)
+        owner.write(f"pid {os.getpid()}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}")
+        owner.flush()
+        self._owner = owner
 
     def start(
         self,
@@ -77,6 +104,10 @@ class Processes:
         env: Mapping[str, str] | None = None,
     ) -> Child:
         """Start `python -m local ARGUMENTS`; `wait` tells when it is ready."""
+        with ThreadPoolExecutor(1) as apart:  # signals reach the main thread only: no child without its entry
+            return apart.submit(self._start, name, tuple(arguments), port, ready, env or {}).result()
+
+    def _start(self, name: str, arguments: tuple[str, ...], port: int, ready: str, env: Mapping[str, str]) -> Child:
         log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
@@ -87,10 +118,10 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **env},
                 start_new_session=True,
             )
-        child = Child(name, tuple(arguments), env or {}, process, port, ready, log)
+        child = Child(name, arguments, env, process, port, ready, log)
         self.children[name] = child
         self._remember()
         return child
@@ -122,27 +153,43 @@ class Processes:
                 raise StackError(f"{child.name} ended with code {child.process.returncode}:\n{child.tail()}")
 
     def stop(self) -> None:
-        """Stop all: first the hosts, for they put back what they hold; then the emulators, together."""
-        hosts = [child for child in self.children.values() if child.name.startswith("host")]
-        others = [child for child in self.children.values() if child not in hosts]
-        for group in (hosts, others):
-            for child in group:
-                child.process.terminate()
-            for child in group:
-                child.stop()
-        self.children.clear()
-        self._register.unlink(missing_ok=True)
+        """Stop all that was started here, and give the folder back."""
+        if self.children:
+            for group in _in_order(self.children):
+                children = [self.children[name] for name in group]
+                _end(partial(_alive, children))
+                for child in children:
+                    child.process.wait()
+            self.children.clear()
+            self._register.unlink(missing_ok=True)
+        if self._owner:
+            self._owner.close()
+            self._owner = None
 
     def stop_leftovers(self) -> list[str]:
-        """Stop what an earlier start left running; returns their names."""
+        """Stop what a killed owner left running; returns their names.
+
+        Raises:
+            StackError: if the owner lives.
+        """
+        self.claim()
         stopped: list[str] = []
         with suppress(OSError, ValueError):
-            for name, pid in json.loads(self._register.read_text()).items():
-                if _is_ours(pid):
-                    _end(pid)
-                    stopped.append(name)
+            pids: dict[str, int] = json.loads(self._register.read_text())
+            ours = self._ours(pids.values())
+            pids = {name: pid for name, pid in pids.items() if pid in ours}
+            for group in _in_order(pids):
+                _end(partial(self._ours, [pids[name] for name in group]))
+                stopped += group
         self._register.unlink(missing_ok=True)
         return stopped
+
+    def _ours(self, pids: Collection[int]) -> list[int]:
+        """Those that still run and were started for this folder: process ids are used again."""
+        asked = ["ps", "-ww", "-o", "pid=,args=", "-p", ",".join(map(str, pids)) or "0"]
+        shown = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
+        running = [line.split(maxsplit=1) for line in shown.splitlines()]
+        return [int(pid) for pid, args in running if "-m local" in args and f"{self._folder}/" in args]
 
     def _remember(self) -> None:
         pids = {name: child.process.pid for name, child in self.children.items()}
@@ -162,17 +209,26 @@ def _listens(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether this process is one that we started: process ids are used again."""
-    shown = subprocess.run(["ps", "-p", str(pid), "-o", "args="], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    return "-m local" in shown.stdout
+def _in_order(names: Collection[str]) -> list[list[str]]:
+    """First the hosts, for they put back what they hold; then the emulators."""
+    hosts = [name for name in names if name.startswith("host")]
+    return [hosts, [name for name in names if name not in hosts]]
 
 
-def _end(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        until = time.monotonic() + STOP
-        while time.monotonic() < until:
-            time.sleep(0.05)
-            os.kill(pid, 0)
-        os.kill(pid, signal.SIGKILL)
+def _alive(children: Sequence[Child]) -> list[int]:
+    return [child.process.pid for child in children if child.alive()]
+
+
+def _end(living: Callable[[], Sequence[int]]) -> None:
+    """End processes cleanly and together; those that live after STOP seconds, at once."""
+    _signal(living(), signal.SIGTERM)
+    until = time.monotonic() + STOP
+    while (left := living()) and time.monotonic() < until:
+        time.sleep(0.05)
+    _signal(left, signal.SIGKILL)
+
+
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

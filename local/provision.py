@@ -72,8 +72,8 @@ class Plan:
     containers: Mapping[str, tuple[Mapping[str, Any], ...]]
     """Container properties by database, as Cosmos DB's REST API takes them."""
     apps: tuple[App, ...]
-    models: Mapping[str, str]
-    """Deployment name -> model name."""
+    models: frozenset[str]
+    """The names under which the apps ask for a model."""
 
 
 def plan(graph: Graph, keys: Mapping[str, str] | None = None) -> Plan:
@@ -98,12 +98,12 @@ def plan(graph: Graph, keys: Mapping[str, str] | None = None) -> Plan:
         ),
         containers=_containers(graph),
         apps=apps,
-        models={
-            app.declared[f"Model__{size}"]: app.declared[f"Model__{size}Model"]
+        models=frozenset(
+            app.declared[setting]
             for app in apps
-            for size in ("small", "large", "economy")
-            if f"Model__{size}" in app.declared
-        },
+            for setting in ("Model__small", "Model__large", "Model__economy")
+            if setting in app.declared
+        ),
     )
 
 

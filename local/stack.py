@@ -37,10 +37,15 @@ class Stack:
     """The emulators and the hosts of one state folder."""
 
     def __init__(self, folder: Path = FOLDER, *, say: Callable[[str], None] = print) -> None:
-        self.folder, self._say = folder, say
-        self.processes = Processes(folder)
+        self.folder, self._say = folder.resolve(), say
+        self.processes = Processes(self.folder)
         self.plan: Plan
         self.addresses: Addresses
+
+    @property
+    def real_model(self) -> str:
+        """Where the real model answers; empty where the stand-in does."""
+        return (os.environ.get("OPENAI_BASE_URL") or "OpenAI") if REAL_MODEL_KEY else ""
 
     # -- the life of a stack ---------------------------------------------------------------------------------------
 
@@ -62,8 +67,10 @@ class Stack:
 
         Each app has a process of its own, as in Azure; `together` hosts all in one. `env` and `knobs` reach the model
         stand-in; `change` lets a test alter the plan.
+
+        Raises:
+            StackError: if another stack runs in this folder, or a process does not come up.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         for name in self.processes.stop_leftovers():
             self._say(f"stopped {name}, left over from an earlier run")
         self.plan = change(_evaluate(self._keys()))
@@ -102,7 +109,7 @@ class Stack:
         port = free_port()
         at = self.addresses
         self.addresses = Addresses(at.bus_port, at.cosmos_port, f"http://127.0.0.1:{port}/v1", at.model_key)
-        models = [part for pair in self.plan.models.items() for part in ("--model", "=".join(pair))]
+        models = [part for name in sorted(self.plan.models) for part in ("--model", f"{name}={name}")]
         arguments = ["model", "--port", str(port), "--journal", str(self.folder / "state" / "model.jsonl"), *models]
         arguments += ["--knobs", knobs]
         return self.processes.start("model", arguments, port=port, env={**env, "MODEL_KEY": at.model_key})

@@ -1,13 +1,12 @@
 """make local: the whole system on this machine until Ctrl-C, with what is needed to talk to it."""
 
-import signal
-import threading
+import time
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from local.processes import StackError
+from local.session import session
 from local.stack import FOLDER, Stack
 
 LOOK = 1.0
@@ -21,14 +20,7 @@ def up(
     """Start the emulators, provision them from the Pulumi program, host the services."""
     console = Console(highlight=False)
     stack = Stack(say=lambda text: console.print(f"[dim]{text}[/]"))
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: object) -> None:
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    try:
+    with session(stack, console, name="local", farewell="stopped"):
         if fresh:
             stack.clear()
         stack.start()
@@ -36,13 +28,8 @@ def up(
         console.print("The stack `local` is up. Ctrl-C stops it; its state stays in .local/state.")
         console.print(f"  Service Bus  sb://127.0.0.1:{at.bus_port}   connection strings: .local/run/*.settings.json")
         console.print(f"  Cosmos DB    http://127.0.0.1:{at.cosmos_port}/")
-        console.print(f"  model        {at.model_url or 'the one that OPENAI_API_KEY opens'}")
+        console.print(f"  model        {stack.real_model or at.model_url}")
         console.print(f"  logs         {FOLDER / 'logs'}")
-        while not stopping.wait(LOOK):
+        while True:
+            time.sleep(LOOK)
             stack.processes.check()
-    except StackError as error:
-        console.print(f"[bold red]local:[/] {error}")
-        raise typer.Exit(1) from None
-    finally:
-        stack.stop()
-    console.print("stopped")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from local.demo import report, run
 from local.demo.verdicts import World
-from local.processes import StackError
+from local.session import session
 from local.stack import FOLDER, Stack
 
 LIFELIKE = """{"faults": [
@@ -34,13 +34,14 @@ def demo(
     console.width = max(console.width, WIDTH)
     began = time.monotonic()
     stack = Stack(say=lambda text: console.print(f"[dim]{text}[/]"))
-    try:
+    with session(stack, console, name="demo", farewell="cut off; the next `make demo` resumes this run"):
         current, why = run.begin(FOLDER, events, fresh=fresh)
         lines = run.read(current)
         console.print(f"{events.name}: {len(lines)} lines; {why}")
+        if stack.real_model:
+            console.print(f"the real model answers, at {stack.real_model}")
         if not current.sent:
             stack.clear()
-        FOLDER.mkdir(parents=True, exist_ok=True)
         current.save(FOLDER)
         stack.start(knobs=LIFELIKE)
         console.print(f"the Pulumi program's stack `local` is up on emulators ({time.monotonic() - began:.1f} s)")
@@ -56,14 +57,6 @@ def demo(
         stats = _stats(stack)
         current.finished = True
         current.save(FOLDER)
-    except StackError as error:
-        console.print(f"[bold red]demo:[/] {error}")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        console.print("cut off; the next `make demo` resumes this run")
-        raise typer.Exit(130) from None
-    finally:
-        stack.stop()
     result = report.make(lines, world, current.sent, stats, time.monotonic() - began)
     report.show(result, console)
     raise typer.Exit(0 if result.ok else 1)

@@ -13,8 +13,6 @@ from services.kernel.ids import safe_id
 from services.kernel.outcome import Park
 
 TYPE = re.compile(r'"type"\s*:\s*"([^"\\]{1,100})"')
-LONGEST_ID = 128
-"""Characters that Service Bus allows in a message id."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,7 @@ class Line:
     message_id: str
     subject: str | None
     key: str | None
+    fingerprint: str = ""
 
     def message(self) -> ServiceBusMessage:
         return ServiceBusMessage(self.text, message_id=self.message_id, subject=self.subject)
@@ -38,17 +37,19 @@ def read_lines(file: Path, run: str) -> list[Line]:
         StackError: if the file cannot be read or holds no line.
     """
     try:
-        texts = file.read_text("utf-8").splitlines()
+        texts = file.read_bytes().decode("utf-8-sig").split("\n")  # JSON may hold what else ends a line for Unicode
     except (OSError, UnicodeDecodeError) as error:
         raise StackError(f"EVENTS={file}: {error}; a UTF-8 file with one event per line is expected") from error
-    lines = [_line(number, text, run) for number, text in enumerate(texts, start=1) if text.strip()]
+    lines = [_line(number, text.rstrip("\r"), run) for number, text in enumerate(texts, start=1) if text.strip()]
     if not lines:
         raise StackError(f"EVENTS={file}: the file holds no line; one event per line is expected")
     return lines
 
 
 def _line(number: int, text: str, run: str) -> Line:
-    """What a producer does: the event's id becomes the message id, so that the broker can detect duplicates."""
+    """What a producer does: the message id follows from id and content, so that the broker detects what was sent twice,
+    and nothing but that: an id that is used again for another content must reach the inbox, which tells.
+    """
     made_up = f"{run}-line-{number}"
     kind = TYPE.search(text)
     subject = kind.group(1) if kind else None
@@ -69,6 +70,12 @@ def _line(number: int, text: str, run: str) -> Line:
     except Park:
         return Line(number, text, made_up, subject, None)
     if envelope.source == BARE:
-        return Line(number, text, made_up, envelope.type, envelope.key)
-    own = envelope.id if len(envelope.id) <= LONGEST_ID else safe_id(envelope.id)
-    return Line(number, text, own, envelope.type, envelope.key)
+        return Line(number, text, made_up, envelope.type, envelope.key, envelope.fingerprint)
+    return Line(
+        number,
+        text,
+        safe_id(envelope.source, envelope.fingerprint, envelope.id),
+        envelope.type,
+        envelope.key,
+        envelope.fingerprint,
+    )

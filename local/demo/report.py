@@ -12,6 +12,7 @@ from rich.table import Table
 
 from local.demo.lines import Line
 from local.demo.verdicts import Verdict, World
+from services.registry import PATTERNS
 
 UNKNOWN = "(no known type)"
 FEW = 12
@@ -36,12 +37,14 @@ class Row:
 class Report:
     """What the run came to.
 
-    `wrong` are the lines that do not have exactly one verdict, with what they have; `told` is each line's story, where
-    there are few.
+    `dead` and `refused` count reasons, `modelless` why the rules answered for the model. `wrong` are the lines that do
+    not have exactly one verdict, with what they have; `told` is each line's story, where there are few.
     """
 
     rows: Mapping[str, Row]
-    reasons: Counter[str]
+    dead: Counter[str]
+    refused: Counter[str]
+    modelless: Counter[str]
     wrong: Sequence[tuple[Line, Sequence[Verdict]]]
     told: Sequence[str]
     asked: int
@@ -58,8 +61,10 @@ def make(
 ) -> Report:
     """Count; nothing here is estimated."""
     rows: defaultdict[str, Row] = defaultdict(Row)
-    known = {decision["event_type"] for decision in world.decisions}
-    reasons: Counter[str] = Counter()
+    known = {name for pattern in PATTERNS for listener in pattern.listens for name in listener.event_types}
+    dead: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    modelless: Counter[str] = Counter()
     wrong: list[tuple[Line, Sequence[Verdict]]] = []
     for line in lines:
         rows[_type(line, known)].lines += 1
@@ -70,8 +75,10 @@ def make(
             wrong.append((line, verdicts))
         for verdict in verdicts:
             row.verdicts[verdict.kind] += 1
-            if verdict.kind in ("dead-lettered", "refused"):
-                reasons[verdict.detail] += 1
+            if verdict.kind == "dead-lettered":
+                dead[verdict.detail] += 1
+            if verdict.kind == "refused":
+                refused[verdict.detail] += 1
             if verdict.kind == "committed" and number in sent:
                 marker = world.markers[line.key or ""][0]
                 row.retried += marker["attempt"] > 1
@@ -82,8 +89,11 @@ def make(
         row.tokens += decision["tokens"]["input"] + decision["tokens"]["output"]
         row.cost += decision["cost_usd"] or 0.0
         row.unpriced += not decision["priced"]
+        if decision["source"] == "rules" and decision["why"]:
+            modelless[decision["why"]] += 1
     told = _stories(lines, world) if len(lines) <= FEW else ()
-    return Report(dict(rows), reasons, wrong, told, _asked(world, stats), _peak(stats), seconds)
+    counts = (dead, refused, modelless)
+    return Report(dict(rows), *counts, wrong, told, _asked(world, stats), _peak(stats), seconds)
 
 
 def show(report: Report, console: Console) -> None:
@@ -91,26 +101,17 @@ def show(report: Report, console: Console) -> None:
     for story in report.told:
         console.print(story, markup=False, soft_wrap=True)
     table = Table(title="per event type", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in (
-        "event type",
-        "lines",
-        "committed",
-        "stale",
-        "duplicate",
-        "dead",
-        "retried",
-        "by model",
-        "by rules",
-    ):
-        table.add_column(heading, justify="left" if heading == "event type" else "right")
-    for heading in ("tokens", "cost", "p50", "p95"):
+    kinds = {"committed": "committed", "stale": "stale", "duplicate": "duplicate", "dead": "dead-lettered"}
+    kinds |= {"refused": "refused"} if report.refused else {}
+    table.add_column("event type")
+    for heading in ("lines", *kinds, "retried", "by model", "by rules", "tokens", "cost", "p50", "p95"):
         table.add_column(heading, justify="right")
     for name, row in sorted(report.rows.items()):
         p50, p95 = _percentiles(row.latencies)
         table.add_row(
             name,
-            *(str(row.verdicts[kind] if kind else row.lines) for kind in ("", "committed", "stale", "duplicate")),
-            str(row.verdicts["dead-lettered"] + row.verdicts["refused"]),
+            str(row.lines),
+            *(str(row.verdicts[kind]) for kind in kinds.values()),
             str(row.retried),
             *(str(row.sources[source]) for source in ("model", "rules")),
             f"{row.tokens:,}",
@@ -119,11 +120,16 @@ def show(report: Report, console: Console) -> None:
             p95,
         )
     console.print(table)
-    if report.reasons:
-        told = ", ".join(f"{reason} {count}" for reason, count in sorted(report.reasons.items()))
-        console.print(f"dead-lettered  {told}")
+    if report.dead:
+        console.print(f"dead-lettered  {_counted(report.dead)}")
+    if report.refused:
+        console.print(f"refused        {_counted(report.refused)}")
     at_once = f", at most {report.peak} at once" if report.peak else ""  # a real model does not tell
     console.print(f"model          {report.asked} calls answered{at_once}")
+    if report.modelless:
+        answers = sum(row.sources.total() for row in report.rows.values())
+        why = _counted(report.modelless)
+        console.print(f"rules          {report.modelless.total()} of {answers} answers, because: {why}")
     lines = sum(row.lines for row in report.rows.values())
     if report.ok:
         console.print(f"every line     has exactly one verdict: {lines} of {lines}, in {report.seconds:.1f} s")
@@ -148,6 +154,10 @@ def _stories(lines: Sequence[Line], world: World) -> list[str]:
             said = ", ".join(f"{name} {_plain(value)}" for name, value in decision["answer"].items())
             stories.append(f"        by {decision['source']}: {said}")
     return stories
+
+
+def _counted(reasons: Counter[str]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
 
 
 def _plain(value: object) -> str:

@@ -63,7 +63,9 @@ class Run:
 
 def begin(folder: Path, file: Path, *, fresh: bool) -> tuple[Run, str]:
     """The run to go on with, and why it is that one: resumed if it was cut off, else a new one."""
-    content = sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
+    content = ""
+    with suppress(OSError):  # `read` says what is wrong with it
+        content = sha256(file.read_bytes()).hexdigest()[:16]
     last = Run.load(folder)
     new = Run(uuid4().hex[:8], str(file), content)
     if fresh:
@@ -144,7 +146,7 @@ async def _send_in_order(stack: Stack, run: Run, waiting: Sequence[Line], rate: 
                 try:
                     await sender.send_messages(line.message())
                 except MessageSizeExceededError:
-                    run.refused[line.number] = f"{len(line.text):,} characters: larger than Service Bus takes"
+                    run.refused[line.number] = "by the broker: larger than Service Bus takes"
                 else:
                     run.sent[line.number] = at
             run.save(stack.folder)

@@ -2,7 +2,7 @@
 
 committed, stale   an inbox marker says so
 dead-lettered      it lies in `dead-letters`, with a reason
-duplicate          an earlier line has the same id, and nothing was added
+duplicate          an earlier line has the same id and content, and a verdict: nothing was added
 refused            the broker did not take it
 """
 
@@ -61,27 +61,38 @@ class World:
         dead: defaultdict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
         for origin in {entry.origin: entry for entry in self.dead}.values():
             dead[origin.message_id, origin.body].append(origin)
-        seen: set[str] = set()
+        first: dict[tuple[str, str], int] = {}
         found: dict[int, list[Verdict]] = {}
         for line in lines:
-            found[line.number] = self._of(line, dead[line.message_id, line.text], repeated=line.key in seen)
-            seen.update([line.key] if line.key else [])
+            letters = dead[line.message_id, line.text]
+            earlier = first.setdefault((line.key, line.fingerprint), line.number) if line.key else line.number
+            if earlier == line.number:
+                found[line.number] = self._of(line, letters)
+            elif letters:
+                found[line.number] = [_parked(letters.pop(0))]
+            else:  # it added nothing, if the first of its id and content has its verdict
+                found[line.number] = [Verdict("duplicate", "as an earlier line")] if found[earlier] else []
         return found
 
-    def _of(self, line: Line, dead: list[DeadLetter], *, repeated: bool) -> list[Verdict]:
-        letters = [dead.pop(0)] if dead else []
-        verdicts = [Verdict("dead-lettered", letter.reason, letter.description) for letter in letters]
+    def _of(self, line: Line, letters: list[DeadLetter]) -> list[Verdict]:
+        """What the stores hold about a line: the marker of another content under the same id is not its own."""
+        verdicts = [_parked(letters.pop(0))] if letters else []
         if line.number in self.refused:
             verdicts.append(Verdict("refused", self.refused[line.number]))
-        if repeated:
-            return verdicts or [Verdict("duplicate", "same id as an earlier line")]
-        verdicts += [Verdict(marker["verdict"], marker["consumer"]) for marker in self.markers.get(line.key or "", [])]
-        return verdicts
+        return verdicts + [
+            Verdict(marker["verdict"], marker["consumer"])
+            for marker in self.markers.get(line.key or "", [])
+            if marker["fingerprint"] == line.fingerprint
+        ]
 
     @property
     def settled(self) -> bool:
         """Nothing is on its way any more."""
         return not self.outbox and not self.waiting
+
+
+def _parked(letter: DeadLetter) -> Verdict:
+    return Verdict("dead-lettered", letter.reason, letter.description)
 
 
 class Stores:
@@ -101,7 +112,7 @@ class Stores:
         for container in containers:
             for document in await _all(
                 self._database.get_container_client(container.name),
-                "SELECT c.kind, c.event_key, c.event_type, c.verdict, c.consumer, c.attempt, c.at FROM c "
+                "SELECT c.kind, c.event_key, c.fingerprint, c.verdict, c.consumer, c.attempt, c.at FROM c "
                 "WHERE c.kind = 'inbox' OR c.kind = 'outbox'",
             ):
                 if document["kind"] == "outbox":

@@ -16,6 +16,16 @@ LEGACY = frozenset({
     "WEBSITE_NODE_DEFAULT_VERSION",
     "WEBSITE_RUN_FROM_PACKAGE",
 })  # fmt: skip
+REFUSED = frozenset({
+    "ftpsState",
+    "functionAppScaleLimit",
+    "functionsRuntimeScaleMonitoringEnabled",
+    "linuxFxVersion",
+    "netFrameworkVersion",
+    "preWarmedInstanceCount",
+    "use32BitWorkerProcess",
+})  # fmt: skip
+"""Properties of a site that are an error 51021 on Flex Consumption, in some regions already."""
 
 
 def _tls(app: Resource, stack: Stack) -> Iterator[str]:
@@ -45,6 +55,8 @@ def _no_wildcard(app: Resource, _: Stack) -> Iterator[str]:
 def _no_legacy(app: Resource, _: Stack) -> Iterator[str]:
     if found := sorted(LEGACY & app_settings(app).keys()):
         yield f"siteConfig.appSettings has {', '.join(found)}"
+    if refused := sorted(REFUSED & app.mapping("siteConfig").keys()):
+        yield f"siteConfig has {', '.join(refused)}"
 
 
 def _no_passwords(app: Resource, stack: Stack) -> Iterator[str]:
@@ -115,19 +127,6 @@ TLS = Rule(
     ),
 )
 
-NO_FTP = Rule(
-    id="functions-no-ftp",
-    title="Nobody uploads code over FTP",
-    why="FTP sends passwords and code in plain text.",
-    remedy='Set ftps_state="Disabled" in site_config.',
-    severity="medium",
-    sources=("CKV_AZURE_78", "Azure Policy 399b2637-a50f-4f95-96f8-3a145476eb15"),
-    about=(APP,),
-    check=requires("siteConfig.ftpsState", "Disabled"),
-    passes=alone(APP, {"siteConfig": {"ftpsState": "Disabled"}}),
-    fails=alone(APP, {"siteConfig": {"ftpsState": "AllAllowed"}}, {"siteConfig": {"ftpsState": "FtpsOnly"}}, {}),
-)
-
 NO_DEBUGGER = Rule(
     id="functions-no-remote-debugging",
     title="Nobody attaches a debugger",
@@ -191,13 +190,18 @@ DEPLOYS_AS_ITSELF = Rule(
 NO_LEGACY = Rule(
     id="functions-no-legacy-settings",
     title="No settings that Flex Consumption refuses or misreads",
-    why="Runtime and version live in function_app_config; run-from-package and remote build break deployments.",
-    remedy="Remove the settings.",
-    severity="low",
+    why="Runtime and scale live in function_app_config; run-from-package and remote build break deployments.",
+    remedy="Remove the settings; write site_config as SiteConfigArgsDict, for SiteConfigArgs adds netFrameworkVersion.",
+    severity="medium",
+    sources=("pulumi-azure-native#4168", "terraform-azurerm-avm-res-web-site#345"),
     about=(APP,),
     check=_no_legacy,
     passes=alone(APP, {}, _with_setting("ServiceBus__credential", "managedidentity")),
-    fails=alone(APP, _with_setting("WEBSITE_RUN_FROM_PACKAGE", "1")),
+    fails=alone(
+        APP,
+        _with_setting("WEBSITE_RUN_FROM_PACKAGE", "1"),
+        *({"siteConfig": {name: "any"}} for name in sorted(REFUSED)),
+    ),
 )
 
 PUBLISHING_OFF = Rule(
@@ -232,7 +236,6 @@ NO_PASSWORDS = Rule(
 RULES = (
     HTTPS,
     TLS,
-    NO_FTP,
     NO_DEBUGGER,
     NO_WILDCARD,
     IDENTITY,

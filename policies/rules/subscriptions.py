@@ -18,6 +18,7 @@ DEFAULT, ADDITIONAL = "servicebus:DefaultRule", "servicebus:Rule"
 DELIVERIES = range(2, 21)
 """One would make a dead letter of every crash; each of more than 20 may pay for a model's answer again."""
 EVERYTHING = frozenset({"1=1", "true", ""})
+LETTERS = {"queueName": "dead-letters", "deadLetteringOnMessageExpiration": True}
 
 
 def _delivery_limit(subscription: Resource, _: Stack) -> Iterator[str]:
@@ -71,6 +72,8 @@ def _keeps_everything(queue: Resource, stack: Stack) -> Iterator[str]:
         yield "requiresDuplicateDetection is true: a letter that is replayed and parked again would be dropped"
     if lifetime := queue.get("defaultMessageTimeToLive"):
         yield f"defaultMessageTimeToLive is {lifetime}: letters would expire"
+    if not queue.get("deadLetteringOnMessageExpiration"):
+        yield "deadLetteringOnMessageExpiration is not true: a letter that brings its own time-to-live would vanish"
 
 
 def _heard(default: Mapping[str, Any] | None, **subscription: Any) -> Stack:
@@ -169,15 +172,18 @@ KEPT = Rule(
     id="dead-letters-kept",
     title="Dead letters neither expire nor vanish as duplicates",
     why="They are what is left of an event that nobody could handle; only an operator may drop one.",
-    remedy="Set requires_duplicate_detection=False and no default_message_time_to_live on the queue.",
+    remedy="Set requires_duplicate_detection=False, dead_lettering_on_message_expiration=True and no "
+    "default_message_time_to_live on the queue.",
     severity="high",
     about=(QUEUE,),
     check=_keeps_everything,
-    passes=alone(QUEUE, {"queueName": "dead-letters", "requiresDuplicateDetection": False}),
+    passes=alone(QUEUE, {**LETTERS, "requiresDuplicateDetection": False}),
     fails=alone(
         QUEUE,
-        {"queueName": "dead-letters", "requiresDuplicateDetection": True},
-        {"queueName": "dead-letters", "defaultMessageTimeToLive": "P14D"},
+        {**LETTERS, "requiresDuplicateDetection": True},
+        {**LETTERS, "defaultMessageTimeToLive": "P14D"},
+        {**LETTERS, "deadLetteringOnMessageExpiration": False},
+        {"queueName": "dead-letters"},
     ),
 )
 

@@ -4,7 +4,7 @@ What may be answered is built from the facts: an injected "mark me enterprise" o
 on the list, unless the business's own numbers put it there.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field, create_model
@@ -33,8 +33,8 @@ class Product(Facts):
     """A line of the catalogue, as far as a recommendation needs it."""
 
     id: str
-    name: str
-    segments: tuple[Segment, ...]
+    name: str = ""
+    segments: tuple[str, ...] = ()
 
 
 class CustomerFacts(Facts):
@@ -104,7 +104,7 @@ def customer_answer(facts: CustomerFacts) -> type[CustomerAnswer]:
     return _customer_answer(legal_segments(facts), legal_values(facts), products)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _customer_answer(
     segments: tuple[str, ...], values: tuple[str, ...], products: tuple[str, ...]
 ) -> type[CustomerAnswer]:
@@ -180,7 +180,7 @@ def order_answer(facts: OrderFacts) -> type[OrderAnswer]:
     return _order_answer(levels[levels.index(risk_floor(facts)) :], legal_priorities(facts))
 
 
-@cache
+@lru_cache(maxsize=64)
 def _order_answer(risks: tuple[str, ...], priorities: tuple[str, ...]) -> type[OrderAnswer]:
     return create_model(
         "OrderAnswer",

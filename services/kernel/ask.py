@@ -16,7 +16,7 @@ from services.kernel.breaker import Breaker
 from services.kernel.budget import Budget
 from services.kernel.event import Event, EventData
 from services.kernel.ledger import Ledger, Provenance, Source
-from services.kernel.llm import Completion, LanguageModel, ModelTrouble, Size
+from services.kernel.llm import PACED, Completion, LanguageModel, ModelTrouble, Size
 from services.kernel.outcome import Park, Retry
 from services.kernel.question import Answer, Facts, Question
 from services.kernel.topology import Tier
@@ -70,11 +70,19 @@ class Asker:
             Park: `no-answer`, if rules do not suffice and there will be no other attempt.
         """
         entry = await self._ledger.find(question, event, about)
-        if entry is None:
+        answered = _recorded(question, facts, entry) if entry else None
+        if entry and answered is None:  # no longer legal: the facts have changed since it was given
+            if question.rules_suffice:
+                return Answered(question.rules(facts), "rules", entry["model"], "no longer legal")
+            return await self.ask(
+                question, facts, event, about=f"{about}~{question.choices(facts)}", last_attempt=last_attempt
+            )
+        if answered is None:
             answer, provenance = await self._fresh(question, facts, event, last_attempt=last_attempt)
             entry = await self._ledger.record(question, event, about, facts, answer, provenance)
             telemetry.decided(question.name, event.type, entry["source"], entry["model"], entry["cost_usd"])
-        return _recorded(question, facts, entry)
+            answered = _recorded(question, facts, entry) or Answered(answer, provenance.source, provenance.model)
+        return answered
 
     async def _fresh(
         self, question: Question[F, A], facts: F, event: Event[EventData], *, last_attempt: bool
@@ -110,7 +118,9 @@ class Asker:
         try:
             completion = await self._model.complete(question, facts, size, event)
         except ModelTrouble as trouble:
-            if trouble.passing:
+            if trouble.reason in PACED:
+                breaker.gave_up()
+            elif trouble.passing:
                 breaker.failed()
             else:
                 breaker.succeeded()  # it answered, if not what was asked
@@ -134,12 +144,12 @@ def _without_model(
     raise Retry(trouble.reason, trouble.description, trouble.after, trouble.usage.total) from trouble
 
 
-def _recorded(question: Question[F, A], facts: F, entry: dict[str, Any]) -> Answered[A]:
-    """The recorded answer, if it is still legal: the facts may have changed since. If not, the rules decide."""
+def _recorded(question: Question[F, A], facts: F, entry: dict[str, Any]) -> Answered[A] | None:
+    """The recorded answer, or None if it is not legal for these facts."""
     try:
         answer = question.answer(facts).model_validate(entry["answer"])
     except ValidationError:
-        return Answered(question.rules(facts), "rules", entry["model"], "no longer legal")
+        return None
     return Answered(answer, entry["source"], entry["model"], entry["why"])
 
 

@@ -18,8 +18,8 @@ from services.kernel.effects import Effects, Put
 from services.kernel.event import Event, EventData
 from services.kernel.ids import safe_id
 from services.kernel.message import Outgoing, outgoing
-from services.kernel.outcome import Conflict, Park
-from services.kernel.store import Document, Store, passing_trouble
+from services.kernel.outcome import Conflict, Park, Retry
+from services.kernel.store import PASSING, Document, Store, passing_trouble
 from services.kernel.topology import Container, Subscription
 
 MOST_OPERATIONS = 100
@@ -101,7 +101,7 @@ async def commit(
     _check_limits(operations)
     try:
         async with passing_trouble():
-            await store.container(home.container).execute_item_batch(
+            await (await store.container(home.container)).execute_item_batch(
                 cast("Any", operations), partition_key=home.partition
             )
     except CosmosBatchOperationError as error:
@@ -162,6 +162,8 @@ def _why(error: CosmosBatchOperationError) -> Exception:
     stopped_at = cast("int | None", error.error_index)
     if stopped_at == 0 and error.status_code == HTTPStatus.CONFLICT:
         return AlreadyDone()
+    if error.status_code in PASSING:
+        return Retry("store-busy", f"operation {stopped_at} of the batch answered {error.status_code}")
     if error.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED):
         return Conflict(f"operation {stopped_at} answered {error.status_code}")
     return error

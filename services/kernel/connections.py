@@ -74,4 +74,6 @@ def _identity(client_id: str | None) -> "ManagedIdentityCredential":
 def _setting(name: str, other: str) -> str:
     if value := os.environ.get(name):
         return value
-    raise SettingMissing(f"neither {name} (identity) nor {other} (connection string) is set; see docs/settings.md")
+    raise SettingMissing(
+        f"neither {name} (identity) nor {other} (connection string) is set; infra/settings.py says what sets them"
+    )

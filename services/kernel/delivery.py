@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from services.kernel.ids import fingerprint
+
 ATTEMPT = "attempt"
 FIRST_ID = "first_id"
 SPENT = "spent_tokens"
@@ -20,7 +22,7 @@ class ServiceBusMessage(Protocol):
     @property
     def application_properties(self) -> Mapping[str, object]: ...
     @property
-    def delivery_count(self) -> int | None: ...
+    def subject(self) -> str | None: ...
     @property
     def sequence_number(self) -> int | None: ...
     @property
@@ -47,14 +49,15 @@ class Delivery:
     properties: Mapping[str, object]
     enqueued: datetime | None
     session_id: str | None
+    subject: str = ""
 
     @classmethod
     def of(cls, message: ServiceBusMessage) -> "Delivery":
         """Read a message of the Functions worker; a sender that set no message id gets one of the sequence number."""
-        properties = message.application_properties or {}
-        message_id = message.message_id or f"sequence-{message.sequence_number}"
+        body, properties = message.get_body(), message.application_properties or {}
+        message_id = message.message_id or f"sequence-{message.sequence_number}-{fingerprint(body.hex())[:12]}"
         return cls(
-            body=message.get_body(),
+            body=body,
             message_id=message_id,
             sequence=message.sequence_number or 0,
             first_id=str(properties.get(FIRST_ID) or message_id),
@@ -63,6 +66,7 @@ class Delivery:
             properties=properties,
             enqueued=_in_utc(message.enqueued_time_utc),
             session_id=message.session_id,
+            subject=message.subject or "",
         )
 
 

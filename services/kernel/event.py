@@ -7,7 +7,7 @@ no id of its own: it takes the message id of its first delivery, which every ret
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from cloudevents.core.exceptions import CloudEventValidationError
@@ -22,6 +22,9 @@ from services.kernel.outcome import Park
 
 MAX_BYTES = 64 * 1024
 """The largest event body that is looked at. Larger ones would be paid for in tokens; they belong in a claim check."""
+
+SKEW = timedelta(hours=1)
+"""How far a producer's clock may be ahead."""
 
 BARE = "urn:bare"
 """The source of events that name none."""
@@ -83,7 +86,8 @@ def open_envelope(delivery: Delivery) -> Envelope:
     """Read what a delivery carries.
 
     Raises:
-        Park: `too-large`, `unreadable` (no JSON object) or `not-an-event` (neither CloudEvent nor bare form).
+        Park: `too-large`, `unreadable` (no JSON object), `not-an-event` (neither CloudEvent nor bare form) or
+            `from-the-future`.
     """
     if len(delivery.body) > MAX_BYTES:
         raise Park(
@@ -135,6 +139,8 @@ def _structured(fields: Mapping[str, Any], delivery: Delivery) -> Envelope:
     if not isinstance(data, dict):
         raise Park("not-an-event", f"`data` is {type(data).__name__}, expected a JSON object")
     time = event.get_time() if "time" in fields else None  # the library would take the present
+    if time and delivery.enqueued and time > delivery.enqueued + SKEW:  # every later event of its entity would be stale
+        raise Park("from-the-future", f"`time` is {time.isoformat()}, sent at {delivery.enqueued.isoformat()}")
     return Envelope(event.get_id(), event.get_source(), event.get_type(), time, data)
 
 

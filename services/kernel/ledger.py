@@ -14,6 +14,7 @@ from services.entities import DECISIONS
 from services.kernel.event import Event, EventData
 from services.kernel.ids import fingerprint, safe_id
 from services.kernel.llm import Usage, price
+from services.kernel.outcome import Retry
 from services.kernel.question import Answer, Facts, Question
 from services.kernel.store import Document, Store, passing_trouble
 
@@ -90,9 +91,12 @@ class Ledger:
         }
         async with passing_trouble():
             try:
-                await self._store.container(DECISIONS).create_item(entry, no_response=True)
+                await (await self._store.container(DECISIONS)).create_item(entry, no_response=True)
             except CosmosResourceExistsError:
-                return await self.find(question, event, about) or entry
+                first = await self.find(question, event, about)
+                if first is None:  # read before it has arrived here: ours must not take effect in its place
+                    raise Retry("ledger-behind", f"{question.name} was just answered elsewhere") from None
+                return first
         return entry
 
 

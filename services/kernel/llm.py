@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar, cast
 
+from azure.core.exceptions import AzureError
 from openai import (
     APIConnectionError,
     APIStatusError,
@@ -30,6 +31,11 @@ Size = Literal["small", "large", "economy"]
 
 REQUEST_ID = "X-Client-Request-Id"
 """OpenAI keeps it beside its own request id, so that a call can be found again by its event."""
+
+NOT_LET_IN = (401, 403, 404)
+"""It is about us, not about the question: a role that has not arrived yet, a new key, a deployment under way."""
+PACED = ("throttled", "not-let-in")
+"""Trouble that tells nothing about the model's health: it does not open the breaker."""
 
 A = TypeVar("A", bound=Answer)
 F = TypeVar("F", bound=Facts)
@@ -154,17 +160,23 @@ class LanguageModel:
                 started = time.monotonic()
                 try:
                     create: Any = self._client.chat.completions.with_raw_response.create  # its overloads want types
-                    response = await create(
-                        model=deployment,
-                        messages=messages,
-                        response_format=question.response_format(facts),
-                        max_completion_tokens=question.max_output_tokens,
-                        extra_headers={REQUEST_ID: event.key},
-                        **effort,
-                    )
+                    async with asyncio.timeout(self._settings.timeout_seconds):  # in all: the client's is for each read
+                        response = await create(
+                            model=deployment,
+                            messages=messages,
+                            response_format=question.response_format(facts),
+                            max_completion_tokens=question.max_output_tokens,
+                            extra_headers={REQUEST_ID: event.key},
+                            **effort,
+                        )
                     completion = ChatCompletion.model_validate_json(response.text)
                 except (APIStatusError, APIConnectionError) as error:
                     raise _trouble(error, usage, deployment) from error
+                except TimeoutError as error:
+                    raise ModelTrouble("timeout", "too slow", passing=True, usage=usage, model=deployment) from error
+                except AzureError as error:  # no token for the endpoint
+                    said = f"{type(error).__name__}: {error}"[:300]
+                    raise ModelTrouble("not-let-in", said, passing=True, usage=usage, model=deployment) from error
                 except ValidationError as error:  # the client itself takes any 200 for a completion
                     said = f"200, but no chat completion: {error.errors()[0]['msg']}"
                     raise ModelTrouble("no-completion", said, passing=True, usage=usage, model=deployment) from error
@@ -201,6 +213,9 @@ def _trouble(error: APIStatusError | APIConnectionError, usage: Usage, model: st
     if error.status_code >= 500 or error.status_code in (408, 409):  # noqa: PLR2004
         after = _retry_after(error)
         return ModelTrouble("unavailable", str(error.status_code), passing=True, after=after, usage=usage, model=model)
+    if error.status_code in NOT_LET_IN:
+        said = f"{error.status_code} {error.message[:200]}"
+        return ModelTrouble("not-let-in", said, passing=True, usage=usage, model=model)
     reason = (
         "content-filter" if isinstance(error, BadRequestError) and error.code == "content_filter" else "request-refused"
     )

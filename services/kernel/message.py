@@ -78,10 +78,13 @@ def outgoing(announced: Announce, *, cause: Event[EventData], consumer: Subscrip
 
 
 def retry_copy(delivery: Delivery, subscription: Subscription, event_key: str, *, wait: float, spent: int) -> Outgoing:
-    """The same message once more, `wait` seconds from now, for this subscription alone."""
+    """The same message once more, `wait` seconds from now, for this subscription alone.
+
+    Its id follows from this delivery's: a crash that schedules twice makes one copy, and a replay makes its own.
+    """
     return Outgoing(
         topic=subscription.topic.name,
-        message_id=f"{event_key}~{subscription.name[:40]}~{delivery.attempt + 1}",
+        message_id=f"{safe_id(delivery.message_id, event_key)}~{subscription.name[:40]}~{delivery.attempt + 1}",
         subject=RETRY,
         body=delivery.body.decode(),
         to=subscription.name,
@@ -111,6 +114,7 @@ def parked(
             "subscription": subscription.name,
             "event": event,
             "origin": f"{subscription.name}~{delivery.sequence}",
+            "original_subject": delivery.subject[:128],
             FIRST_ID: delivery.first_id,
             ATTEMPT: delivery.attempt,
             **telemetry.context_properties(),

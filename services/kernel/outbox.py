@@ -34,10 +34,13 @@ async def publish(store: Store, publisher: Publisher, records: Iterable[OutboxRe
 
 
 async def leftovers(store: Store, container: Container, older_than: float) -> list[OutboxRecord]:
-    """Records that have waited for more than `older_than` seconds: whoever committed them is gone."""
+    """Records that have waited for more than `older_than` seconds: whoever committed them is gone.
+
+    A hundred at most: after a long outage the next sweep goes on, instead of one that takes all memory.
+    """
     before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
     documents = await store.query(
-        container, "SELECT * FROM c WHERE c.kind = 'outbox' AND c.at < @before", {"before": before}
+        container, "SELECT TOP 100 * FROM c WHERE c.kind = 'outbox' AND c.at < @before", {"before": before}
     )
     return [
         OutboxRecord(
@@ -52,4 +55,5 @@ async def leftovers(store: Store, container: Container, older_than: float) -> li
 async def _forget(store: Store, record: OutboxRecord) -> None:
     async with passing_trouble():
         with suppress(CosmosResourceNotFoundError):  # the sweep, or another process, was quicker
-            await store.container(record.home.container).delete_item(record.id, partition_key=record.home.partition)
+            container = await store.container(record.home.container)
+            await container.delete_item(record.id, partition_key=record.home.partition)

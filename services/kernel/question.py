@@ -4,9 +4,10 @@ A question is data. The model sees the prompt as instructions and the facts as d
 choosing from what is legal for these facts. Nothing it says is a command: `decide` checks and fills in the rest.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,6 +72,10 @@ class Question(Generic[F, A]):
         schema = _schema(self.answer(facts))
         return {"type": "json_schema", "json_schema": {"name": self.name, "strict": True, "schema": schema}}
 
+    def choices(self, facts: F) -> str:
+        """A short name for what may be answered about these facts: the same choices have the same name."""
+        return fingerprint(json.dumps(self.response_format(facts), sort_keys=True))[:12]
+
     @property
     def prompt_hash(self) -> str:
         return fingerprint(DELIMITED + self.prompt)
@@ -87,6 +92,6 @@ def several_of(choices: tuple[str, ...], *, at_least: int = 0, at_most: int) -> 
     return Annotated[listed, Field(min_length=at_least, max_length=at_most if choices else 0)]
 
 
-@cache
+@lru_cache(maxsize=256)
 def _schema(answer: type[Answer]) -> dict[str, Any]:
     return closed_schema(answer)

@@ -19,22 +19,23 @@ def backoff(delivery: Delivery, limits: RetrySettings) -> float:
 
 
 def wait_after(delivery: Delivery, retry: Retry, limits: RetrySettings) -> float:
-    """Seconds to wait: at least what was asked for, with jitter, or what failed together comes together."""
-    asked = backoff(delivery, limits) if retry.after is None else min(LONGEST_ASKED, retry.after)
-    return asked * random.uniform(1.0, 1.25)
+    """Seconds to wait: our own backoff, or longer where that was asked for; with jitter on top, or what failed together
+    comes together. Who asks for milliseconds, as throttled services do, does not wear out an event's attempts.
+    """
+    asked = min(LONGEST_ASKED, retry.after or 0.0)
+    return max(backoff(delivery, limits), asked) * random.uniform(1.0, 1.25)
 
 
 def is_last(delivery: Delivery, limits: RetrySettings) -> bool:
-    """Whether no attempt follows this one."""
-    return delivery.attempt >= limits.attempts
+    """Whether no attempt follows this one: attempts are limited, and so are the tokens they cost in vain."""
+    return delivery.attempt >= limits.attempts or delivery.spent > limits.tokens
 
 
 def exhausted(delivery: Delivery, retry: Retry, limits: RetrySettings) -> Park | None:
-    """Why this delivery will not be tried again, or None: attempts and tokens are both limited."""
-    spent = delivery.spent + retry.spent
-    if not is_last(delivery, limits) and spent <= limits.tokens:
+    """Why this delivery will not be tried again, or None."""
+    if not is_last(delivery, limits):
         return None
-    return gave_up(f"{delivery.attempt} attempts and {spent} tokens", retry)
+    return gave_up(f"{delivery.attempt} attempts and {delivery.spent + retry.spent} tokens", retry)
 
 
 def gave_up(after: str, retry: Retry) -> Park:

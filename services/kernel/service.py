@@ -25,7 +25,7 @@ from services.kernel.outbox import leftovers, publish
 from services.kernel.outcome import Conflict, Park, Retry
 from services.kernel.ports import Ports
 from services.kernel.publisher import Publisher
-from services.kernel.retrying import IN_PLACE, backoff, exhausted, gave_up, is_last, wait_after
+from services.kernel.retrying import IN_PLACE, exhausted, gave_up, is_last, wait_after
 from services.kernel.settings import Settings, settings
 from services.kernel.store import Store
 from services.kernel.topology import Subscription, Topology
@@ -88,13 +88,12 @@ class Service:
             telemetry.settled(span, delivery, envelope.type if envelope else "unreadable", outcome, note)
 
     async def sweep_outbox(self) -> None:
-        """Publish what a crash left in the outbox, and return budget that nobody uses."""
+        """Publish what a crash left in the outbox."""
         outside = self._outside()
         for container in self.topology.keeps:
             if container.expires:
                 left = await leftovers(outside.store, container, outside.settings.outbox.older_than)
                 await asyncio.gather(*(self._publish(outside, [record]) for record in left))
-        await outside.budget.give_back()
 
     async def measure_backlog(self) -> None:
         """Record age and depth of what waits at each subscription of this service."""
@@ -126,19 +125,21 @@ class Service:
         self, outside: _Outside, envelope: Envelope, delivery: Delivery, subscription: Subscription
     ) -> str:
         """In a session a copy would be overtaken by what follows: wait here, while the host renews the lock."""
-        limits, waited = outside.settings.retry, 0.0
+        limits, waited, in_time = outside.settings.retry, 0.0, True
         while True:
-            last = is_last(delivery, limits) or waited + backoff(delivery, limits) > IN_PLACE
+            last = is_last(delivery, limits) or not in_time
             try:
                 return await self._react(outside, envelope, delivery, subscription, last_attempt=last)
             except Retry as retry:
+                if not in_time:
+                    raise gave_up(f"{delivery.attempt} attempts within {IN_PLACE:.0f} s", retry) from retry
                 if park := exhausted(delivery, retry, limits):
                     raise park from retry
                 wait = wait_after(delivery, retry, limits)
-                if waited + wait > IN_PLACE:
-                    raise gave_up(f"{delivery.attempt} attempts within {IN_PLACE:.0f} s", retry) from retry
-                await asyncio.sleep(wait)
-                waited += wait
+                in_time = waited + wait <= IN_PLACE  # else there is one more attempt, at once and the last
+                if in_time:
+                    await asyncio.sleep(wait)
+                    waited += wait
                 delivery = replace(delivery, attempt=delivery.attempt + 1, spent=delivery.spent + retry.spent)
 
     async def _react(
@@ -161,6 +162,26 @@ class Service:
         if await find_marker(outside.store, home, subscription, event):
             return "duplicate"
         ports = Ports(event, home, outside.store, outside.asker, last_attempt)
+        try:
+            return await self._decide_and_commit(outside, reaction, ports, subscription, delivery)
+        except (Park, Retry):
+            raise
+        except Exception as error:
+            # A fault of ours, or of a store that answers what nobody expected: at the broker it would come back at once
+            # and be dead-lettered within a second, without a reason.
+            telemetry.fault(error)
+            raise Retry("fault", f"{type(error).__name__}: {error}"[:500]) from error
+
+    async def _decide_and_commit(
+        self,
+        outside: _Outside,
+        reaction: Reaction[Any],
+        ports: Ports,
+        subscription: Subscription,
+        delivery: Delivery,
+    ) -> str:
+        """Load, ask, decide and commit, again where somebody else wrote first."""
+        event, home = ports.event, ports.home
         for _ in range(CONFLICTS):
             effects = await reaction.handle(event, ports)
             try:

@@ -8,9 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ModelSettings(BaseModel):
-    """Which model answers. `small`, `large`, `economy` are what the endpoint calls them (on Azure: deployments);
-    `...Model` are the underlying names, for prices where a response does not say.
-    """
+    """Which model answers. `small`, `large`, `economy` are what the endpoint calls them (on Azure: deployments)."""
 
     provider: Literal["azure", "openai"] = "openai"
     endpoint: str = ""
@@ -30,7 +28,12 @@ class BudgetSettings(BaseModel):
 
     soft: int = Field(default=2_000_000, ge=0, alias="softTokensPerDay")
     hard: int = Field(default=3_000_000, ge=0, alias="hardTokensPerDay")
-    block: int = Field(default=20_000, ge=1, alias="blockTokens")
+    block: int | None = Field(default=None, ge=1, alias="blockTokens")
+    """What a process reserves at once; left out, 20,000 or a hundredth of the hard limit, whichever is less."""
+
+    @property
+    def at_once(self) -> int:
+        return self.block or max(1, min(20_000, self.hard // 100))
 
 
 class RetrySettings(BaseModel):

@@ -3,6 +3,7 @@
 Every failure that waiting may cure becomes a Retry; the rest is a fault of ours and propagates.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -25,19 +26,31 @@ class Store:
     """Reads; all writing of state goes through services/kernel/commit.py."""
 
     def __init__(self, client: CosmosClient) -> None:
-        self._database = client.get_database_client(DATABASE)
+        self._client = client
+        self._entered = False
+        self._entering = asyncio.Lock()
         self._containers: dict[str, ContainerProxy] = {}
 
-    def container(self, container: Container) -> ContainerProxy:
+    async def container(self, container: Container) -> ContainerProxy:
+        """The client of a container.
+
+        The account's client is entered at the first call: one that is not has no session, and reads of what was just
+        written could miss it.
+        """
+        async with self._entering:
+            if not self._entered:
+                await self._client.__aenter__()
+                self._entered = True
         if container.name not in self._containers:
-            self._containers[container.name] = self._database.get_container_client(container.name)
+            database = self._client.get_database_client(DATABASE)
+            self._containers[container.name] = database.get_container_client(container.name)
         return self._containers[container.name]
 
     async def load(self, container: Container, partition: str, document_id: str) -> Document | None:
         """One document with its `_etag`, or None. One point read."""
         async with passing_trouble():
             try:
-                item = await self.container(container).read_item(document_id, partition_key=partition)
+                item = await (await self.container(container)).read_item(document_id, partition_key=partition)
             except CosmosResourceNotFoundError:
                 return None
             return cast("Document", item)
@@ -54,7 +67,7 @@ class Store:
         named = [{"name": f"@{name}", "value": value} for name, value in (parameters or {}).items()]
         scope: dict[str, Any] = {"partition_key": partition} if partition is not None else {}
         async with passing_trouble():
-            pages = self.container(container).query_items(text, parameters=named, **scope)
+            pages = (await self.container(container)).query_items(text, parameters=named, **scope)
             return [item async for item in pages]
 
 

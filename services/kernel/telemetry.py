@@ -124,6 +124,12 @@ def backlog(subscription: Subscription, age: float, depth: int) -> None:
     _depth.set(depth, attributes)
 
 
+def fault(error: Exception) -> None:
+    """A handler or a store did what nobody expected: somebody should look."""
+    get_current_span().record_exception(error)
+    _events.add(1, {"event.type": "any", "outcome": "fault"})
+
+
 def left_in_outbox(error: Exception) -> None:
     """Committed, but not published: the sweep will."""
     get_current_span().record_exception(error)

@@ -43,6 +43,7 @@ def summarized(graph: Graph) -> dict[str, Any]:
             queue.inputs["queueName"]: {
                 "duplicate detection": queue.inputs["requiresDuplicateDetection"],
                 "expires": queue.inputs.get("defaultMessageTimeToLive", "never"),
+                "expired": _expired(queue),
             }
             for queue in graph.of_type("servicebus:Queue")
         },
@@ -76,7 +77,7 @@ def _subscription(graph: Graph, subscription: Resource) -> dict[str, Any]:
         "sessions": subscription.inputs["requiresSession"],
         "lock": subscription.inputs["lockDuration"],
         "deliveries": subscription.inputs["maxDeliveryCount"],
-        "expired": "dead-letter" if subscription.inputs["deadLetteringOnMessageExpiration"] else "lost",
+        "expired": _expired(subscription),
         "dead letters to": subscription.inputs.get("forwardDeadLetteredMessagesTo", "its own queue"),
         **({"forwards to": subscription.inputs["forwardTo"]} if "forwardTo" in subscription.inputs else {}),
         "lets in": {
@@ -85,6 +86,10 @@ def _subscription(graph: Graph, subscription: Resource) -> dict[str, Any]:
             if rule.id.startswith(f"{subscription.id}/rules/")
         },
     }
+
+
+def _expired(entity: Resource) -> str:
+    return "dead-letter" if entity.inputs.get("deadLetteringOnMessageExpiration") else "lost"
 
 
 def filter_of(rule: Resource) -> dict[str, str]:
@@ -100,7 +105,13 @@ def _container(container: Resource) -> dict[str, Any]:
     (key,) = resource["partitionKey"]["paths"]
     seconds = resource.get("defaultTtl")
     lifetime = "never" if seconds is None else "as items say" if seconds == -1 else f"{seconds / 86400:g} days"
-    return {"partition key": key, "expires": lifetime}
+    policy = resource.get("indexingPolicy", {})
+    indexing = {
+        which: [each["path"] for each in policy[f"{which}dPaths"] if each["path"] != '/"_etag"/?']
+        for which in ("include", "exclude")
+        if policy
+    }
+    return {"partition key": key, "expires": lifetime, **({"indexing": indexing} if policy else {})}
 
 
 def _deployment(deployment: Resource) -> str:

@@ -92,6 +92,7 @@ def test_a_dead_letter_never_expires_and_may_come_again(stack: Graph) -> None:
     queue = stack.one("servicebus:Queue", "dead-letters")
 
     assert "defaultMessageTimeToLive" not in queue.inputs
+    assert queue.inputs["deadLetteringOnMessageExpiration"] is True
     assert queue.inputs["requiresDuplicateDetection"] is False
 
 

@@ -56,7 +56,6 @@ def test_an_app_speaks_https_only_and_signs_in_as_itself(stack: Graph) -> None:
     assert app.inputs["httpsOnly"] is True
     assert app.inputs["siteConfig"]["minTlsVersion"] == "1.2"
     assert app.inputs["siteConfig"]["scmMinTlsVersion"] == "1.2"
-    assert app.inputs["siteConfig"]["ftpsState"] == "Disabled"
     assert app.inputs["identity"] == {"type": "UserAssigned", "userAssignedIdentities": [identity.id]}
     assert app.inputs["keyVaultReferenceIdentity"] == identity.id
     storage = app.inputs["functionAppConfig"]["deployment"]["storage"]

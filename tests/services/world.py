@@ -203,7 +203,7 @@ async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.Mon
     """A world, empty but for the catalogue; its end closes what the processes opened."""
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(ServiceBusEmulator(watched(plan.bus), principals=plan.bus_principals))
-        model = ModelStandIn(questions=registered_questions(), models=plan.models)
+        model = ModelStandIn(questions=registered_questions(), models={name: name for name in plan.models})
         await stack.enter_async_context(model)
         model.turn(differs=0)
         client = await stack.enter_async_context(CosmosClient.from_connection_string(cosmos.connection_string()))

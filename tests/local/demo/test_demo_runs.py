@@ -61,6 +61,20 @@ def test_a_file_that_cannot_be_played_is_refused_by_name(tmp_path: Path, content
     assert told in str(refused.value)
 
 
+def test_only_a_newline_ends_a_line_and_a_byte_order_mark_is_none_of_it(tmp_path: Path) -> None:
+    # given: what Unicode calls line ends, within JSON texts, where they are allowed
+    path = tmp_path / "events.jsonl"
+    texts = [json.dumps({"type": "t", "data": {"text": f"a{end}b"}}, ensure_ascii=False) for end in "\u2028\u2029\x85"]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*texts, ""]).encode())
+
+    # when
+    lines = read_lines(path, "run")
+
+    # then
+    assert [line.text for line in lines] == texts
+    assert all(line.key for line in lines)
+
+
 def test_every_line_gets_a_message_id_that_is_the_same_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     long = json.dumps({"specversion": "1.0", "id": "x" * 500, "source": "/s", "type": "t", "data": {}})
@@ -71,7 +85,7 @@ def test_every_line_gets_a_message_id_that_is_the_same_after_a_restart(tmp_path:
     first, again = read_lines(path, "run"), read_lines(path, "run")
 
     assert first == again
-    assert first[0].message_id == "7"
+    assert first[0].message_id.startswith("7~")
     assert first[1].message_id == "run-line-2"
     assert first[1].key is None
     assert len(first[2].message_id) <= 128

@@ -7,11 +7,17 @@ from local.demo.verdicts import DeadLetter, Verdict, World
 
 
 def line(number: int, *, key: str | None = "k", text: str = "{}", message_id: str = "m") -> Line:
-    return Line(number, text, message_id, "order_placed", key)
+    return Line(number, text, message_id, "order_placed", key, fingerprint=text)
 
 
 def marker(verdict: str = "committed") -> dict[str, Any]:
-    return {"verdict": verdict, "consumer": "ai-processor", "attempt": 1, "at": "2026-11-22T10:00:00+00:00"}
+    return {
+        "verdict": verdict,
+        "consumer": "ai-processor",
+        "attempt": 1,
+        "fingerprint": "{}",
+        "at": "2026-11-22T10:00:00+00:00",
+    }
 
 
 def letter(*, origin: str = "ai-processor~1", text: str = "{}", message_id: str = "m") -> DeadLetter:
@@ -49,7 +55,17 @@ def test_a_repeated_line_is_a_duplicate_and_its_first_keeps_the_verdict() -> Non
     found = world(markers={"k": [marker()]}).verdicts([line(1), line(2)])
 
     assert [verdict.kind for verdict in found[1]] == ["committed"]
-    assert found[2] == [Verdict("duplicate", "same id as an earlier line")]
+    assert found[2] == [Verdict("duplicate", "as an earlier line")]
+
+
+def test_a_repeated_line_is_no_duplicate_of_a_line_that_has_no_verdict() -> None:
+    assert world().verdicts([line(1), line(2)]) == {1: [], 2: []}
+
+
+def test_another_content_under_the_same_id_that_nothing_tells_of_is_lost() -> None:
+    found = world(markers={"k": [marker()]}).verdicts([line(1), line(2, text='{"other": 1}')])
+
+    assert found[2] == []
 
 
 def test_the_same_id_with_another_content_is_judged_by_its_own_dead_letter() -> None:

@@ -201,8 +201,7 @@ async def test_what_could_not_be_given_back_is_lost_to_the_day_rather_than_spent
     budget = new_budget(hardTokensPerDay=600)
     await level(budget, 100)
     world.cosmos.fail(Fault(status=503, count=1000))
-    with pytest.raises(Retry):
-        await budget.give_back()
+    await budget.give_back()
 
     # when
     world.recover()
@@ -211,6 +210,29 @@ async def test_what_could_not_be_given_back_is_lost_to_the_day_rather_than_spent
     assert await level(budget, 300) == "open"
     assert await level(budget, 1) == "hard"
     assert await counted(world) == 600
+
+
+async def test_a_process_that_asks_nothing_for_a_while_gives_back_what_it_holds(
+    world: World, new_budget: NewBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr("services.kernel.budget.IDLE", 0.05)
+    budget = new_budget(hardTokensPerDay=600)
+    reserved = await budget.reserve("order_placed", 100)
+
+    # when
+    reserved.settle(40)
+    await asyncio.sleep(0.3)
+
+    # then
+    assert await counted(world) == 40
+
+
+def test_a_block_is_a_small_part_of_the_day_unless_it_is_set() -> None:
+    assert BudgetSettings(hardTokensPerDay=500_000).at_once == 5_000
+    assert BudgetSettings(hardTokensPerDay=50_000_000).at_once == 20_000
+    assert BudgetSettings(hardTokensPerDay=0).at_once == 1
+    assert BudgetSettings(hardTokensPerDay=500, blockTokens=300).at_once == 300
 
 
 async def test_every_day_has_a_budget_of_its_own(world: World, new_budget: NewBudget, calendar: Calendar) -> None:

@@ -154,7 +154,7 @@ async def test_a_crash_after_parking_parks_again_under_the_same_name(world: Worl
     assert not await world.waiting()
 
 
-async def test_a_fault_of_ours_is_delivered_again_and_dead_lettered_by_the_broker_in_the_end(
+async def test_a_fault_of_ours_waits_for_its_mending_and_is_parked_with_its_class_in_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
@@ -165,13 +165,13 @@ async def test_a_fault_of_ours_is_delivered_again_and_dead_lettered_by_the_broke
     await world.send(message(order()))
 
     # when
+    world.set(Retry__attempts=3)
     process = world.process()
-    for _ in range(10):
-        with pytest.raises(ZeroDivisionError):
-            await world.deliver(process)
+    await world.deliver(process, count=3)
 
     # then
     (dead,) = await world.parked()
-    assert dead.reason == "MaxDeliveryCountExceeded"
+    assert dead.reason == "retries-exhausted"
+    assert "fault: ZeroDivisionError: a bug" in dead.properties["DeadLetterErrorDescription"]
     assert world.model.stats().calls == 1
     assert not await world.waiting()

@@ -17,7 +17,7 @@ def received(properties: dict[str, Any], **changes: Any) -> Any:
         "message_id": "m-1",
         "sequence_number": 7,
         "enqueued_time_utc": datetime(2026, 11, 22, 10),  # noqa: DTZ001 - the worker hands out UTC without saying so
-        "delivery_count": 1,
+        "subject": "order_placed",
         "session_id": None,
     }
     return SimpleNamespace(get_body=lambda: b"{}", application_properties=properties, **(known | changes))
@@ -26,13 +26,15 @@ def received(properties: dict[str, Any], **changes: Any) -> Any:
 def test_a_delivery_knows_the_message_it_came_in() -> None:
     delivery = Delivery.of(received({}))
     assert (delivery.body, delivery.message_id, delivery.first_id) == (b"{}", "m-1", "m-1")
-    assert (delivery.attempt, delivery.spent) == (1, 0)
+    assert (delivery.attempt, delivery.spent, delivery.subject) == (1, 0, "order_placed")
     assert delivery.enqueued == datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
 def test_a_message_without_an_id_is_known_by_its_sequence_number() -> None:
     delivery = Delivery.of(received({}, message_id=None))
-    assert delivery.first_id == delivery.message_id == "sequence-7"
+    assert delivery.first_id == delivery.message_id
+    assert delivery.message_id.startswith("sequence-7-")
+    assert delivery == Delivery.of(received({}, message_id=None)), "the same at each delivery"
 
 
 def test_a_copy_carries_on_what_it_is_a_copy_of() -> None:

@@ -2,7 +2,8 @@
 
 import json
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -186,3 +187,20 @@ def test_data_that_break_a_rule_are_parked_with_field_and_value(data: dict[str, 
 def test_fields_that_nobody_knows_are_let_through_unread() -> None:
     envelope = open_envelope(delivery(VALID | {"type": "limits", "data": {"amount": 1, "approve": True}}))
     assert understand(envelope, Limits).data == Limits(amount=1)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "parks"), [(timedelta(0), False), (timedelta(minutes=59), False), (timedelta(days=1), True)]
+)
+def test_an_event_from_the_future_would_make_all_later_ones_stale_and_is_parked(
+    ahead: timedelta, *, parks: bool
+) -> None:
+    sent = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    body = json.dumps(VALID | {"time": (sent + ahead).isoformat()}).encode()
+    taken = replace(delivery(body), enqueued=sent)
+
+    if parks:
+        with pytest.raises(Park, match="from-the-future"):
+            open_envelope(taken)
+    else:
+        assert open_envelope(taken).time == sent + ahead

@@ -98,11 +98,20 @@ def test_a_copy_is_for_its_subscription_alone_and_counts_on() -> None:
 
     # then
     assert (copy.topic, copy.subject, copy.to) == ("data-changes", "retry", "ai-processor")
-    assert copy.message_id == f"{key}~ai-processor~3"
+    assert copy.message_id.endswith("~ai-processor~3")
     assert copy.body.encode() == first.body
     assert copy.properties == {FIRST_ID: "m-1", ATTEMPT: 3, SPENT: 150}
     assert copy.at is not None
     assert timedelta(seconds=29) < copy.at - datetime.now(UTC) <= timedelta(seconds=30)
+
+
+def test_the_same_delivery_makes_the_same_copy_and_another_message_of_the_event_another() -> None:
+    event = customer()
+    copies = [
+        retry_copy(delivery(event, message_id), AI_PROCESSOR, "key", wait=wait, spent=0).message_id
+        for message_id, wait in (("m-1", 1), ("m-1", 2), ("replay-1", 1))
+    ]
+    assert copies[0] == copies[1] != copies[2]
 
 
 def test_a_copy_of_a_bare_event_keeps_its_id() -> None:
@@ -135,6 +144,7 @@ def test_a_parked_message_has_the_body_untouched_and_all_that_a_replay_needs() -
         "subscription": "ai-processor",
         "event": "",
         "origin": "ai-processor~7",
+        "original_subject": "",
         FIRST_ID: "m-1",
         ATTEMPT: 2,
     }

@@ -1,6 +1,8 @@
 """The model is down, slow, busy, wrong or too dear: no event is dropped, and what answered instead is written down."""
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from services.inference.topology import AI_PROCESSOR
 from services.kernel import service
 from services.kernel.ask import Asker
 from services.kernel.breaker import Breaker
+from services.kernel.delivery import ATTEMPT, SPENT
 from tests.services.events import message, order
 from tests.services.probe import LISTENS, PROBE, YES, ask, probed, reacting
 from tests.services.world import World
@@ -32,8 +35,10 @@ async def decision(world: World) -> tuple[str, str, int]:
         {"faults": [{"kind": "http_error", "status": 500}]},
         {"faults": [{"kind": "rate_limited", "retry_after": 0.05}]},
         {"faults": [{"kind": "reset"}]},
+        {"faults": [{"kind": "http_error", "status": 401}]},
+        {"faults": [{"kind": "http_error", "status": 404}]},
     ],
-    ids=["503", "refused", "slow", "500", "429", "reset"],
+    ids=["503", "refused", "slow", "500", "429", "reset", "401: no role yet", "404: no deployment yet"],
 )
 async def test_what_may_pass_is_tried_again_later(world: World, trouble: dict[str, Any]) -> None:
     # given
@@ -104,7 +109,6 @@ async def test_an_answer_that_is_not_valid_is_repaired_once(world: World, fault:
         ({"kind": "content_filter"}, "content-filter", 1),
         ({"kind": "prompt_filtered"}, "content-filter", 0),
         ({"kind": "http_error", "status": 400}, "request-refused", 0),
-        ({"kind": "http_error", "status": 401}, "request-refused", 0),
     ],
     ids=lambda value: value.get("kind") if isinstance(value, dict) else None,
 )
@@ -185,6 +189,26 @@ async def test_a_budget_that_nears_its_end_asks_the_economy_model(world: World) 
     # then
     assert [call.model for call in world.model.stats().asked] == [world.plan.apps[0].declared["Model__economy"]]
     assert await decision(world) == ("model", "", 1)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "rate_limited", "retry_after": 0.01}, {"kind": "http_error", "status": 403}]
+)
+async def test_a_model_that_is_busy_or_does_not_know_us_yet_is_waited_for_and_not_replaced_by_rules(
+    world: World, fault: dict[str, Any]
+) -> None:
+    # given: more trouble in a row than would open the breaker
+    process = world.process()
+    world.model.turn(faults=[{**fault, "next": 8}])
+    for number in range(8):
+        await world.send(message(order(order_id=f"O-{number}")))
+
+    # when
+    await world.deliver(process, count=8)
+    await world.deliver(process, count=8)
+
+    # then
+    assert [entry["source"] for entry in await world.decisions()] == ["model"] * 8
 
 
 async def test_a_model_that_keeps_failing_is_left_alone_until_a_probe_succeeds(
@@ -279,15 +303,56 @@ async def test_attempts_that_cost_too_many_tokens_together_are_the_last(world: W
 
     # when
     await world.send(message(probed(), subject="order_placed"))
-    spent = 0
+    spent, over = 0, False
     while not await world.parked():
         await world.deliver(process, to=LISTENS)
         tokens = world.model.stats().tokens
-        assert spent <= 900, "an attempt too many"
+        assert spent <= 900 or not over, "more than one attempt, the last, after the tokens were spent"
+        over = over or spent > 900
         spent = tokens.prompt + tokens.completion
 
     # then
     (parked,) = await world.parked()
-    assert parked.reason == "retries-exhausted"
-    assert f"{spent} tokens were not enough: invalid-answer: " in parked.description
+    assert parked.reason == "no-answer", "rules do not suffice, or they would have answered at the last attempt"
+    assert "invalid-answer" in parked.description
     assert 1 < parked.properties["attempt"] < 9
+
+
+async def test_the_rules_answer_once_the_tokens_of_an_event_are_spent(world: World) -> None:
+    # given: an event whose earlier attempts cost more than they may
+    world.set(Retry__tokens=100)
+    world.model.turn(down=True)
+    await world.send(message(order(), application_properties={SPENT: 101, ATTEMPT: 2}))
+
+    # when
+    await world.deliver(world.process())
+
+    # then
+    assert (await decision(world))[:2] == ("rules", "unavailable")
+
+
+async def test_an_answer_that_trickles_in_is_too_slow_all_the_same(world: World) -> None:
+    # given: bytes come often enough for the client, but the whole takes too long
+    async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(100):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    world.set(Model__timeoutSeconds=0.3, Model__endpoint=f"http://127.0.0.1:{port}/v1")
+    await world.send(message(order()))
+    process = world.process()
+
+    # when
+    began = time.monotonic()
+    await world.deliver(process)
+
+    # then
+    assert time.monotonic() - began < 2
+    assert not await world.decisions()
+    server.close()

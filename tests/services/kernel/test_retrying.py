@@ -146,14 +146,15 @@ async def test_copies_of_a_bare_event_are_the_same_event(world: World) -> None:
         (3, None, 20),
         (5, None, 60),
         (9, None, 60),
-        (1, 0, 0),
-        (1, 0.5, 0.5),
+        (1, 0, 5),
+        (1, 0.05, 5),
         (1, 90, 90),
-        (9, 7, 7),
+        (9, 7, 60),
+        (9, 70, 70),
         (1, 1e12, 24 * 3600),
     ],
 )
-async def test_waits_double_up_to_the_cap_and_what_is_asked_for_comes_first(
+async def test_waits_double_up_to_the_cap_and_are_longer_where_that_is_asked_for(
     world: World, monkeypatch: pytest.MonkeyPatch, attempt: int, asked: float | None, least: float
 ) -> None:
     # given
