@@ -80,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
         old="documents = [marker, *(",
         new="documents = [*(",
         tests=(*HANDLING, "-k", "comes_twice"),
-        names="test_an_event_that_comes_twice_adds_nothing_and_asks_nothing",
+        names="test_an_event_that_comes_twice_does_not_undo_what_a_person_did_since",
     ),
     Mutant(
         name="no outbox",

@@ -51,7 +51,7 @@ class Stack:
 
     def clear(self) -> None:
         """Forget everything: the next start begins with empty stores."""
-        self.processes.stop_leftovers()
+        self._stop_leftovers()
         for name in ("state", "run", "logs"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -71,8 +71,7 @@ class Stack:
         Raises:
             StackError: if another stack runs in this folder, or a process does not come up.
         """
-        for name in self.processes.stop_leftovers():
-            self._say(f"stopped {name}, left over from an earlier run")
+        self._stop_leftovers()
         self.plan = change(_evaluate(self._keys()))
         self._write("keys.json", {app.pattern: app.key for app in self.plan.apps})
         self.start_emulators(env or {}, knobs)
@@ -166,6 +165,10 @@ class Stack:
         return CosmosClient(f"http://127.0.0.1:{self.addresses.cosmos_port}/", COSMOS_KEY)
 
     # -- files -----------------------------------------------------------------------------------------------------
+
+    def _stop_leftovers(self) -> None:
+        for name in self.processes.stop_leftovers():
+            self._say(f"stopped {name}, left over from an earlier run")
 
     def _keys(self) -> dict[str, str]:
         with suppress(OSError, ValueError):

@@ -146,8 +146,8 @@ async def test_an_answer_without_confidence_asks_for_a_persons_look(world: World
 
 @pytest.mark.parametrize("process_is_new", [False, True], ids=["same process", "another process"])
 async def test_an_event_that_comes_twice_adds_nothing_and_asks_nothing(world: World, process_is_new: bool) -> None:
-    # given: nothing but the marker tells, for an order without a version is never stale
-    event = order()
+    # given
+    event = customer(version=1)
     first = world.process()
     await world.send(message(event), message(event))
     await world.deliver(first)
@@ -161,6 +161,23 @@ async def test_an_event_that_comes_twice_adds_nothing_and_asks_nothing(world: Wo
     assert len(await world.insights()) == 1
     assert world.model.stats().calls == 1
     assert not await world.parked()
+
+
+async def test_an_event_that_comes_twice_does_not_undo_what_a_person_did_since(world: World) -> None:
+    # given: a person has looked at the order; it has no version, so nothing but the inbox knows the repetition
+    event = order()
+    process = world.process()
+    await world.send(message(event), message(event))
+    await world.deliver(process)
+    (record,) = await world.records()
+    await world.put("items", {**record, "risk": "high"})
+
+    # when
+    await world.deliver(process)
+
+    # then
+    (record,) = await world.records()
+    assert record["risk"] == "high"
 
 
 @pytest.mark.parametrize(
