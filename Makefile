@@ -22,10 +22,10 @@ graph: setup ## what the Pulumi program makes, as a tree (STACK=dev)
 	@$(PY) -m local graph --stack $(STACK)
 
 test: setup ## all tests that take seconds
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -m "not slow" -n auto
 
 test-all: setup ## all tests, the long ones too
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto
 
 mutants: setup ## apply named faults to a copy, one by one: each must be caught
 	@$(PY) -m chaos mutants

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +68,7 @@ class Processes:
         self._folder = folder
         self._register = folder / "processes.json"
         self._owner: TextIO | None = None
+        self._starting = self._interrupted = False
         self.children: dict[str, Child] = {}
 
     def claim(self) -> None:
@@ -94,6 +94,20 @@ class Processes:
         owner.flush()
         self._owner = owner
 
+    def interrupt(self) -> None:
+        """Cut the work off, from a signal handler: now, or once a child that is being started has its entry.
+
+        Raises:
+            KeyboardInterrupt: here, and then in `start`, `wait` and `check`: Python ignores it in callbacks.
+        """
+        self._interrupted = True
+        if not self._starting:
+            raise KeyboardInterrupt
+
+    def _go_on(self) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+
     def start(
         self,
         name: str,
@@ -104,8 +118,12 @@ class Processes:
         env: Mapping[str, str] | None = None,
     ) -> Child:
         """Start `python -m local ARGUMENTS`; `wait` tells when it is ready."""
-        with ThreadPoolExecutor(1) as apart:  # signals reach the main thread only: no child without its entry
-            return apart.submit(self._start, name, tuple(arguments), port, ready, env or {}).result()
+        self._starting = True
+        try:
+            return self._start(name, tuple(arguments), port, ready, env or {})
+        finally:
+            self._starting = False
+            self._go_on()
 
     def _start(self, name: str, arguments: tuple[str, ...], port: int, ready: str, env: Mapping[str, str]) -> Child:
         log = self._folder / "logs" / f"{name}.log"
@@ -145,9 +163,11 @@ class Processes:
             if time.monotonic() > until:
                 raise StackError(f"{child.name} is not ready after {START:.0f} s, see {child.log}:\n{child.tail()}")
             time.sleep(0.02)
+            self._go_on()
 
     def check(self) -> None:
         """Raise StackError if a child has ended by itself."""
+        self._go_on()
         for child in self.children.values():
             if not child.alive():
                 raise StackError(f"{child.name} ended with code {child.process.returncode}:\n{child.tail()}")

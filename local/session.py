@@ -11,8 +11,8 @@ from rich.markup import escape
 from local.processes import StackError
 from local.stack import Stack
 
-ENDS = (signal.SIGTERM, signal.SIGHUP)
-"""What a supervisor and a terminal that closes say; Ctrl-C is SIGINT."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a supervisor's stop, a terminal that closes."""
 
 
 @contextmanager
@@ -24,17 +24,16 @@ def session(stack: Stack, console: Console, *, name: str, farewell: str) -> Gene
     """
     received = signal.SIGINT
 
-    def as_ctrl_c(number: int, _frame: object) -> None:
+    def interrupt(number: int, _frame: object) -> None:
         nonlocal received
         received = signal.Signals(number)
-        _ignore(*ENDS)  # make passes on a TERM that the group has already had
-        signal.raise_signal(signal.SIGINT)
+        _ignore()  # make passes on a TERM that the group has already had
+        stack.processes.interrupt()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDS)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs with `&`
-    for number in ENDS:
-        if before[number] is not signal.SIG_IGN:  # as nohup does
-            signal.signal(number, as_ctrl_c)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # as nohup does
+            signal.signal(number, interrupt)
     try:
         stack.processes.claim()
         yield
@@ -45,12 +44,12 @@ def session(stack: Stack, console: Console, *, name: str, farewell: str) -> Gene
         console.print(farewell)
         raise typer.Exit(128 + received) from None
     finally:
-        _ignore(signal.SIGINT, *ENDS)  # stopping takes seconds at most, and is not to be cut off
+        _ignore()  # stopping takes seconds at most, and is not to be cut off
         stack.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _ignore(*numbers: signal.Signals) -> None:
-    for number in numbers:
+def _ignore() -> None:
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """The three questions of inference: who is this customer, how risky is this order, what does this feedback say?
 
 What may be answered is built from the facts: an injected "mark me enterprise" or "no risk" names a choice that is not
-on the list, unless the business's own numbers put it there.
+on the list, unless the event's own figures put it there.
 """
 
 from functools import lru_cache
@@ -85,7 +85,7 @@ class FeedbackAnswer(Answer):
 
 
 def legal_segments(facts: CustomerFacts) -> tuple[Segment, ...]:
-    """What the business's own numbers leave open."""
+    """What the event's figures leave open."""
     if not facts.company:
         return ("consumer",)
     if facts.employees is None or facts.employees < ENTERPRISE_EMPLOYEES:
@@ -162,7 +162,7 @@ CUSTOMER = Question(
 
 
 def risk_floor(facts: OrderFacts) -> Risk:
-    """The least risk that the business's own numbers allow; the model may see more in it, never less."""
+    """The least risk that the order's figures allow; the model may see more in it, never less."""
     if facts.total >= LARGE_ORDER:
         return "high"
     if facts.pieces >= MANY_PIECES or (not facts.customer_known and facts.total >= NOTABLE_ORDER):

@@ -1,4 +1,4 @@
-"""question -> ledger -> budget -> breaker -> model -> ledger: an answer that is never paid for twice.
+"""question -> ledger -> budget -> breaker -> model -> ledger: what is recorded is never asked for again.
 
 When the model may not answer (hard budget, open breaker) or cannot (invalid, refused), the question's rules answer
 where they suffice; that is recorded and counted like any answer. What may pass (429, 5xx, timeout) is a Retry,

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 LATENCY = "0.4"
+OUTSIDE_MAKE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
 
 def shown(page: str) -> dict[str, list[str]]:
@@ -34,7 +35,7 @@ def run(command: str, folder: Path, **env: str) -> list[str]:
     result = subprocess.run(
         command.split(),
         cwd=ROOT,
-        env={**os.environ, "LOCAL_FOLDER": str(folder), **env},
+        env={**OUTSIDE_MAKE, "LOCAL_FOLDER": str(folder), **env},
         capture_output=True,
         text=True,
         timeout=110,

@@ -333,14 +333,19 @@ async def test_the_rules_answer_once_the_tokens_of_an_event_are_spent(world: Wor
 
 async def test_an_answer_that_trickles_in_is_too_slow_all_the_same(world: World) -> None:
     # given: bytes come often enough for the client, but the whole takes too long
+    stop, ended = asyncio.Event(), asyncio.Event()
+
     async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
         with suppress(ConnectionError):
-            for _ in range(100):
+            while not stop.is_set():
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.05)
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -355,4 +360,7 @@ async def test_an_answer_that_trickles_in_is_too_slow_all_the_same(world: World)
     # then
     assert time.monotonic() - began < 2
     assert not await world.decisions()
+    stop.set()
+    await ended.wait()
     server.close()
+    await server.wait_closed()
