@@ -211,6 +211,15 @@ MUTANTS: tuple[Mutant, ...] = (
         names="priorit",
     ),
     Mutant(
+        name="an amount from the model",
+        why="what the model answers sets what an order is worth",
+        file="services/inference/decide.py",
+        old="total=event.data.total,",
+        new="total=event.data.total * (1 + len(answer.reasons)),",
+        tests=("tests/services/inference/test_decide.py",),
+        names="total",
+    ),
+    Mutant(
         name="the delimiter can be closed",
         why="a text from outside ends the facts and goes on as instructions",
         file=KERNEL + "question.py",

@@ -63,7 +63,6 @@ def _line(number: int, text: str, run: str) -> Line:
         spent=0,
         properties={},
         enqueued=None,
-        session_id=None,
     )
     try:
         envelope = open_envelope(delivery)

@@ -27,8 +27,6 @@ class ServiceBusMessage(Protocol):
     def sequence_number(self) -> int | None: ...
     @property
     def enqueued_time_utc(self) -> datetime | None: ...
-    @property
-    def session_id(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,6 @@ class Delivery:
     spent: int
     properties: Mapping[str, object]
     enqueued: datetime | None
-    session_id: str | None
     subject: str = ""
 
     @classmethod
@@ -65,7 +62,6 @@ class Delivery:
             spent=_count(properties.get(SPENT)),
             properties=properties,
             enqueued=_in_utc(message.enqueued_time_utc),
-            session_id=message.session_id,
             subject=message.subject or "",
         )
 

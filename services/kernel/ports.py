@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from services.kernel.ask import Answered, Asker
@@ -51,7 +50,3 @@ class Ports:
         if self.asker is None:
             raise Park("no-model", f"{question.name} is asked by a service whose topology asks no model")
         return await self.asker.ask(question, facts, self.event, about=about, last_attempt=self.last_attempt)
-
-    @staticmethod
-    def now() -> datetime:
-        return datetime.now(UTC)

@@ -35,12 +35,6 @@ def context_properties() -> dict[str, str | int]:
     return dict(carrier)
 
 
-def trace_id() -> str:
-    """The current trace, as 32 hexadecimal digits; empty where nobody records traces."""
-    context = get_current_span().get_span_context()
-    return format(context.trace_id, "032x") if context.is_valid else ""
-
-
 @contextmanager
 def consumer_span(delivery: Delivery, subscription: Subscription) -> Generator[Span]:
     """One span per delivery, linked to the producer's: session triggers lose the context in the host, so it is read

@@ -81,6 +81,5 @@ def delivery(body: bytes | str | dict[str, Any], first_id: str = "m-1", **change
         "spent": 0,
         "properties": {},
         "enqueued": None,
-        "session_id": None,
     }
     return Delivery(**(known | changes))

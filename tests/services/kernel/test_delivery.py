@@ -18,7 +18,6 @@ def received(properties: dict[str, Any], **changes: Any) -> Any:
         "sequence_number": 7,
         "enqueued_time_utc": datetime(2026, 11, 22, 10),  # noqa: DTZ001 - the worker hands out UTC without saying so
         "subject": "order_placed",
-        "session_id": None,
     }
     return SimpleNamespace(get_body=lambda: b"{}", application_properties=properties, **(known | changes))
 
