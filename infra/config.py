@@ -163,6 +163,15 @@ class Model(Section):
         return {"small": self.small, "large": self.large, "economy": self.economy}
 
 
+class Entra(Section):
+    client_id: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        examples=["11111111-2222-3333-4444-555555555555"],
+        description="Application (client) id of the app registration whose tokens the HTTP functions take",
+    )
+
+
 class Budget(Section):
     """Counted per event type and UTC day."""
 
@@ -213,6 +222,7 @@ class Config(Section):
     storage: Storage = Storage()
     functions: Functions = Functions()
     model: Model = Model()
+    entra: Entra = Entra()
     messaging: Messaging = Messaging()
     budget: Budget = Budget()
     retry: Retry = Retry()

@@ -63,6 +63,11 @@ def read(
         for name in topology.secrets
         if f"secrets:{name}" not in raw
     }
+    if "entra:clientId" not in raw and (doors := [topology.name for topology in patterns if topology.http]):
+        errors["entra:clientId"] = (
+            f"not set, and {', '.join(doors)} can be called over HTTP, never without sign-in; "
+            "create an app registration (docs/sign-in.md), then run `pulumi config set entra:clientId <its client id>`"
+        )
     try:
         config = Config.model_validate(tree)
     except ValidationError as invalid:

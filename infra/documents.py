@@ -9,7 +9,19 @@ from pulumi_azure_native import cosmosdb
 
 from infra.place import Place
 from infra.roles import assignment_name
-from services.entities import BUDGETS, DATABASE, DECISIONS, ITEMS
+from services.entities import (
+    ACCOUNTS,
+    BUDGETS,
+    DATABASE,
+    DECISIONS,
+    EVENTS,
+    ITEM_VERSIONS,
+    ITEMS,
+    RECIPIENTS,
+    SAGAS,
+    STOCK,
+    VIEWS,
+)
 from services.kernel.topology import Container
 
 FOR_EVER = -1
@@ -31,8 +43,11 @@ INDEXED = {
     DECISIONS: Indexing(("/event_key/?", "/event_type/?", "/source/?", "/at/?"), (EVERYTHING,)),
     # Read by id. No path but the partition key, which is not indexed by itself.
     BUDGETS: Indexing(("/scope/?",), (EVERYTHING,)),
-    # Bodies in the outbox, which nobody asks for and the next write deletes.
-    ITEMS: Indexing(exclude=("/messages/*",)),
+    # Bodies in the outbox, which nobody asks for and the next write deletes; and what a marker says for people.
+    **dict.fromkeys(
+        (ITEMS, ITEM_VERSIONS, EVENTS, VIEWS, SAGAS, STOCK, ACCOUNTS, RECIPIENTS),
+        Indexing(exclude=("/messages/*", "/announced/*")),
+    ),
 }
 """Where Azure's own policy, which indexes everything, costs writes for nothing.
 

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "azure-native"
 ENCRYPTED = "[encrypted]"
 """Stands for a secret of the stack's configuration, which only `pulumi` can decrypt."""
+REGISTERED = "00000000-0000-4000-8000-000000000003"
+"""Stands for the client id of an app registration, which only a deployer's tenant has."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def evaluate(
     """Run the program for a stack and return what it declares; twice the same, it is the same.
 
     `config_overrides` are keys with their namespace, and text as `pulumi config set` takes it. `patterns` replaces
-    the registry.
+    the registry. What only a deployer can set (secrets, the app registration) has a stand-in where it is not set:
+    `pulumi up` refuses without it, a graph needs it for its shape alone.
 
     Raises:
         ProgramError: there is no such stack, or the program refused or broke; the message says why.
@@ -109,13 +112,15 @@ def evaluate(
 
     project = _yaml(ROOT / "Pulumi.yaml")
     config, secret = stack_config(stack)
-    program = partial(main, PATTERNS if patterns is None else patterns)
+    patterns = PATTERNS if patterns is None else patterns
+    unset = {f"secrets:{name}": ENCRYPTED for pattern in patterns for name in pattern.secrets}
+    unset |= {"entra:clientId": REGISTERED} if any(pattern.http for pattern in patterns) else {}
     done = mocks.run(
-        program,
+        partial(main, patterns),
         project=project["name"],
         stack=stack,
-        config={**config, **(config_overrides or {})},
-        secret=secret,
+        config={**unset, **config, **(config_overrides or {})},
+        secret=secret | {key for key in unset if key not in config and key.startswith("secrets:")},
     )
     if done.error is not None:
         raise done.error

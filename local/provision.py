@@ -30,6 +30,7 @@ COSMOS_ROLES = {
     "00000000-0000-0000-0000-000000000002": "Cosmos DB Built-in Data Contributor",
 }
 """Role definition ids of Azure's built-in roles, as role assignments name them."""
+TOGETHER = "together"
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,20 @@ class Addresses:
     model_key: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class App:
     """One function app: its pattern, the key it connects under, its settings as the graph has them."""
 
     pattern: str
     key: str
     declared: Mapping[str, str]
+    http: bool = False
+    """Whether it has HTTP functions, which sign-in guards."""
+
+    @property
+    def folder(self) -> str:
+        """The name of the pattern's folder: apps in Azure have dashes where Python has underscores."""
+        return self.pattern.replace("-", "_")
 
     def settings(self, at: Addresses) -> dict[str, str]:
         """The app settings, with the connections of this machine instead of Azure's."""
@@ -72,6 +80,10 @@ class Plan:
     containers: Mapping[str, tuple[Mapping[str, Any], ...]]
     """Container properties by database, as Cosmos DB's REST API takes them."""
     apps: tuple[App, ...]
+    together: App
+    """All apps in one process, which has one environment: under one key that may do what all of them may."""
+    secrets: Mapping[str, str]
+    """What the vault holds, by name."""
     models: frozenset[str]
     """The names under which the apps ask for a model."""
 
@@ -81,23 +93,36 @@ def plan(graph: Graph, keys: Mapping[str, str] | None = None) -> Plan:
     sites = graph.of_type("web:WebApp")
     identities = {site.name: _identity(graph, site) for site in sites}
     known = keys or {}
-    apps = tuple(App(site.name, known.get(site.name) or _new_key(), _settings(site)) for site in sites)
+    guarded = {auth.inputs["name"] for auth in graph.of_type("web:WebAppAuthSettingsV2")}
+    apps = tuple(
+        App(site.name, known.get(site.name) or _new_key(), _settings(site), site.outputs["name"] in guarded)
+        for site in sites
+    )
+    together = App(
+        TOGETHER,
+        known.get(TOGETHER) or _new_key(),
+        {name: value for app in reversed(apps) for name, value in app.declared.items()},
+        any(app.http for app in apps),
+    )
+    bus = {app: _bus_grants(graph, identities[app.pattern]) for app in apps}
+    bus[together] = tuple(dict.fromkeys(grant for grants in bus.values() for grant in grants))
+    cosmos = {app: _cosmos_grants(graph, identities[app.pattern]) for app in apps}
+    cosmos[together] = tuple(dict.fromkeys(grant for grants in cosmos.values() for grant in grants))
     return Plan(
         bus=_bus(graph),
         bus_principals=BusPrincipals(
-            keys=tuple(
-                BusKey(name=app.pattern, key=app.key, grants=_bus_grants(graph, identities[app.pattern]))
-                for app in apps
-            )
+            keys=tuple(BusKey(name=app.pattern, key=app.key, grants=may) for app, may in bus.items())
         ),
         cosmos_principals=CosmosPrincipals(
-            keys=tuple(
-                CosmosKey(name=app.pattern, key=app.key, grants=_cosmos_grants(graph, identities[app.pattern]))
-                for app in apps
-            )
+            keys=tuple(CosmosKey(name=app.pattern, key=app.key, grants=may) for app, may in cosmos.items())
         ),
         containers=_containers(graph),
         apps=apps,
+        together=together,
+        secrets={
+            secret.inputs["secretName"]: str(secret.inputs["properties"]["value"])
+            for secret in graph.of_type("keyvault:Secret")
+        },
         models=frozenset(
             app.declared[setting]
             for app in apps

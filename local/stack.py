@@ -21,7 +21,7 @@ from azure.servicebus.aio import ServiceBusClient
 
 from local.cosmos.auth import WELL_KNOWN_KEY as COSMOS_KEY
 from local.processes import Child, Processes, free_port
-from local.provision import Addresses, Plan, plan
+from local.provision import Addresses, App, Plan, plan
 from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
 from local.servicebus.auth import WELL_KNOWN_NAME as BUS_NAME
 
@@ -73,7 +73,7 @@ class Stack:
         """
         self._stop_leftovers()
         self.plan = change(_evaluate(self._keys()))
-        self._write("keys.json", {app.pattern: app.key for app in self.plan.apps})
+        self._write("keys.json", {app.pattern: app.key for app in (*self.plan.apps, self.plan.together)})
         self.start_emulators(env or {}, knobs)
         asyncio.run(self._provision())
         self.start_hosts(together=together)
@@ -115,24 +115,23 @@ class Stack:
 
     def start_hosts(self, *, together: bool = False) -> None:
         """Start the function apps, each with its own settings."""
-        self._write("run/secrets.json", {"model-key": self.addresses.model_key})
-        started: list[Child] = []
-        for app in self.plan.apps:
-            settings = app.settings(self.addresses)
-            if REAL_MODEL_KEY:  # never written to disk: the process gets it from its environment
-                settings.pop("Model__key", None)
-            self._write(f"run/{app.pattern}.settings.json", settings)
-        groups = [[app.pattern for app in self.plan.apps]] if together else [[app.pattern] for app in self.plan.apps]
-        for patterns in groups:
-            arguments = ["host", *(str(ROOT / "services" / pattern) for pattern in patterns)]
-            for pattern in patterns:
-                arguments += ["--settings", str(self.folder / "run" / f"{pattern}.settings.json")]
-            arguments += ["--secrets", str(self.folder / "run" / "secrets.json")]
-            name = "host" if together else f"host-{patterns[0]}"
-            env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY else {}
-            started.append(self.processes.start(name, arguments, ready="ready", env=env))
+        self._write("run/secrets.json", {**self.plan.secrets, "model-key": self.addresses.model_key})
+        groups = {self.plan.together: self.plan.apps} if together else {app: (app,) for app in self.plan.apps}
+        started = [self._start_host(app, hosted) for app, hosted in groups.items()]
         for child in started:
             self.processes.wait(child.name)
+
+    def _start_host(self, app: App, hosted: Sequence[App]) -> Child:
+        """One process: these apps, in the environment of that one."""
+        settings = app.settings(self.addresses)
+        if REAL_MODEL_KEY:  # never written to disk: the process gets it from its environment
+            settings.pop("Model__key", None)
+        run = self.folder / "run"
+        self._write(f"run/{app.pattern}.settings.json", settings)
+        arguments = ["host", *(str(ROOT / "services" / each.folder) for each in hosted)]
+        arguments += ["--settings", str(run / f"{app.pattern}.settings.json"), "--secrets", str(run / "secrets.json")]
+        env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY else {}
+        return self.processes.start(f"host-{app.pattern}", arguments, ready="ready", env=env)
 
     def crash(self, names: Sequence[str]) -> None:
         """End processes as a crash would, all at once."""

@@ -18,6 +18,7 @@ from services.inference.events import (
 )
 from services.inference.questions import CustomerAnswer, FeedbackAnswer, OrderAnswer
 from services.kernel.ask import Answered
+from services.kernel.authorship import signed
 from services.kernel.effects import Announce, Effects, Put
 from services.kernel.event import Event
 
@@ -113,6 +114,6 @@ def _commit(
         "kind": kind,
         "version": event.data.version if event.data.version is not None else (record or {}).get("version"),
         "as_of": event.time.isoformat() if event.time else (record or {}).get("as_of"),
-        "decided_by": {"source": answered.source, "model": answered.model, "event": event.key},
     }
-    return Effects(puts=(Put(document, (record or {}).get("_etag")),), events=(insight,))
+    written = signed(document, source=answered.source, model=answered.model, event=event.key)
+    return Effects(puts=(Put(written, (record or {}).get("_etag")),), events=(insight,))

@@ -78,8 +78,8 @@ def entity(kind: str, foreign_id: str) -> Home:
 SERVICE = Service(
     TOPOLOGY,
     (
-        Reaction(CustomerCreated, lambda data: entity("customer", data.customer_id), enrich_customer),
-        Reaction(OrderPlaced, lambda data: entity("order", data.order_id), assess_order),
-        Reaction(FeedbackReceived, lambda data: entity("feedback", data.feedback_id), analyze_feedback),
+        Reaction(CustomerCreated, lambda event: entity("customer", event.data.customer_id), enrich_customer),
+        Reaction(OrderPlaced, lambda event: entity("order", event.data.order_id), assess_order),
+        Reaction(FeedbackReceived, lambda event: entity("feedback", event.data.feedback_id), analyze_feedback),
     ),
 )

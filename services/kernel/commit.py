@@ -27,6 +27,8 @@ MOST_BYTES = 2 * 1024 * 1024 - 64 * 1024
 """Cosmos DB's limits for one batch: 100 operations, 2 MB with the envelope of the request."""
 LARGEST_MESSAGE = 256 * 1024 - 8 * 1024
 """What Service Bus Standard takes, less the room that properties and the batch need."""
+MOST_ANNOUNCED = 2_000
+"""How many of the events that it led to a marker names, so that an event can be followed by its markers."""
 OUTBOX_BYTES = 1024 * 1024
 """An outbox record is chunked above this, so that no document comes near Cosmos DB's 2 MB."""
 
@@ -80,7 +82,7 @@ async def commit(
         Conflict: if an ETag does not match, or a document that should be new is there.
         Park: `too-much`, if the effects do not fit one batch, or an event does not fit a message.
     """
-    marker = {
+    marker: Document = {
         "id": marker_id(consumer, event.key),
         "kind": "inbox",
         "consumer": consumer.name,
@@ -95,6 +97,7 @@ async def commit(
         "ttl": int(KEPT.total_seconds()),
     }
     records = _outbox_records(home, consumer, event, effects)
+    marker["announced"] = [_announced(message) for record in records for message in record.messages][:MOST_ANNOUNCED]
     documents = [marker, *(_outbox_document(record) for record in records)]
     operations = [_create(home, document) for document in documents]
     operations += [_write(home, put) for put in effects.puts]
@@ -136,6 +139,12 @@ def _outbox_records(
         size += len(message.body)
     name = f"outbox~{safe_id(consumer.name, event.key)}"
     return tuple(OutboxRecord(home, f"{name}~{at}", tuple(messages)) for at, messages in enumerate(chunks))
+
+
+def _announced(message: Outgoing) -> Document:
+    """Where an event went on to, for whoever follows it: topic, type, key, and when, if it waits."""
+    at = {"at": message.at.isoformat()} if message.at else {}
+    return {"topic": message.topic, "type": message.subject, "key": message.event_key, **at}
 
 
 def _outbox_document(record: OutboxRecord) -> Document:

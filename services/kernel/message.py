@@ -1,9 +1,10 @@
-"""announcement -> Service Bus message: a CloudEvent whose ids follow from what caused it.
+"""announcement, or what came in by a door -> Service Bus message: a CloudEvent whose ids follow from what caused it.
 
 The message id is the same each time the same commit is published, so that the topic's duplicate detection drops what a
 crash between publishing and forgetting would send twice.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from azure.servicebus import ServiceBusMessage
@@ -15,8 +16,8 @@ from services.kernel import telemetry
 from services.kernel.delivery import ATTEMPT, FIRST_ID, SPENT, Delivery
 from services.kernel.effects import Announce
 from services.kernel.event import Event, EventData
-from services.kernel.ids import safe_id
-from services.kernel.topology import Subscription
+from services.kernel.ids import fingerprint, safe_id
+from services.kernel.topology import Subscription, Topic
 
 RETRY = "retry"
 """The subject of copies: no rule for an event type matches it, only the rule on the subscription's own `to`."""
@@ -38,6 +39,8 @@ class Outgoing(BaseModel):
     at: datetime | None = None
     content_type: str = STRUCTURED
     properties: dict[str, str | int] = {}
+    event_key: str = ""
+    """What the event will be known by to whoever receives it."""
 
     def to_service_bus(self) -> ServiceBusMessage:
         return ServiceBusMessage(
@@ -55,10 +58,11 @@ class Outgoing(BaseModel):
 def outgoing(announced: Announce, *, cause: Event[EventData], consumer: Subscription, number: int) -> Outgoing:
     """The message of one announced event; `number` tells the events of one commit apart."""
     message_id = safe_id(consumer.name, cause.key, str(number), announced.type)
+    source = f"/{consumer.topic.name}/{consumer.name}"
     event = CloudEvent(
         {
             "id": message_id,
-            "source": f"/{consumer.topic.name}/{consumer.name}",
+            "source": source,
             "type": announced.type,
             "time": datetime.now(UTC),
             "datacontenttype": "application/json",
@@ -74,6 +78,26 @@ def outgoing(announced: Announce, *, cause: Event[EventData], consumer: Subscrip
         session=announced.session,
         at=announced.at,
         properties=telemetry.context_properties(),
+        event_key=safe_id(source, message_id),
+    )
+
+
+def entering(event: CloudEvent, topic: Topic, *, session: str | None = None, at: datetime | None = None) -> Outgoing:
+    """The message of an event that comes in by a door: a request, a change feed, a timer.
+
+    Its message id follows from source, id and content: the broker drops what a door sends twice within its window, and
+    nothing but that; an id that is used again for another content reaches the inbox, which tells.
+    """
+    content = fingerprint(json.dumps([event.get_type(), event.get_data()], sort_keys=True))
+    return Outgoing(
+        topic=topic.name,
+        message_id=safe_id(event.get_source(), content, event.get_id()),
+        subject=event.get_type(),
+        body=JSONFormat().write(event).decode(),
+        session=session,
+        at=at,
+        properties=telemetry.context_properties(),
+        event_key=safe_id(event.get_source(), event.get_id()),
     )
 
 

@@ -23,14 +23,19 @@ async def publish(store: Store, publisher: Publisher, records: Iterable[OutboxRe
     """Publish these records and forget them; returns how many messages went out."""
     count = 0
     for record in records:
-        by_topic: dict[str, list[ServiceBusMessage]] = defaultdict(list)
-        for message in record.messages:
-            by_topic[message.topic].append(message.to_service_bus())
-        for topic, messages in by_topic.items():
-            await publisher.send(topic, messages)
+        await send(publisher, record.messages)
         await _forget(store, record)
         count += len(record.messages)
     return count
+
+
+async def send(publisher: Publisher, messages: Iterable[Outgoing]) -> None:
+    """Send messages to their topics, those of one topic together."""
+    by_topic: dict[str, list[ServiceBusMessage]] = defaultdict(list)
+    for message in messages:
+        by_topic[message.topic].append(message.to_service_bus())
+    for topic, together in by_topic.items():
+        await publisher.send(topic, together)
 
 
 async def leftovers(store: Store, container: Container, older_than: float) -> list[OutboxRecord]:

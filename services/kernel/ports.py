@@ -1,8 +1,8 @@
 """What a handler may reach: documents to look at, and the model to ask. It writes nothing itself."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from services.kernel.ask import Answered, Asker
 from services.kernel.commit import Home
@@ -14,6 +14,7 @@ from services.kernel.topology import Container
 
 F = TypeVar("F", bound=Facts)
 A = TypeVar("A", bound=Answer)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Ports:
     store: Store
     asker: Asker | None
     last_attempt: bool
+    _done: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def mine(self, document_id: str) -> Document | None:
         """A document of the home partition, with its `_etag`, or None."""
@@ -44,6 +46,14 @@ class Ports:
     ) -> list[Document]:
         """What a query finds, in one partition or (None) across all."""
         return await self.store.query(container, text, parameters, partition=partition)
+
+    async def once(self, name: str, action: Callable[[], Awaitable[R]]) -> R:
+        """Do what reaches beyond our stores (send a mail, call a bank), once in this attempt: when the commit meets a
+        conflict and the event is decided again, what was done is not done again. A crash before the commit forgets it.
+        """
+        if name not in self._done:
+            self._done[name] = await action()
+        return self._done[name]
 
     async def ask(self, question: Question[F, A], facts: F, about: str = "") -> Answered[A]:
         """The answer to a question about this event: recorded if there is one, fresh otherwise."""

@@ -4,7 +4,7 @@ Read `deliver` first. What it calls stands beside it in services/kernel, one ide
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -20,8 +20,8 @@ from services.kernel.event import Envelope, Event, EventData, open_envelope, und
 from services.kernel.ledger import Ledger
 from services.kernel.llm import LanguageModel
 from services.kernel.locks import KeyedLocks
-from services.kernel.message import parked, retry_copy
-from services.kernel.outbox import leftovers, publish
+from services.kernel.message import Outgoing, parked, retry_copy
+from services.kernel.outbox import leftovers, publish, send
 from services.kernel.outcome import Conflict, Park, Retry
 from services.kernel.ports import Ports
 from services.kernel.publisher import Publisher
@@ -41,7 +41,7 @@ class Reaction(Generic[D]):
     """On this event, in that partition, do this."""
 
     event: type[D]
-    home: Callable[[D], Home]
+    home: Callable[[Event[D]], Home]
     handle: Callable[[Event[D], Ports], Awaitable[Effects]]
 
 
@@ -86,6 +86,19 @@ class Service:
                 outcome, note = "park", str(park)
                 await self._park(outside, envelope, delivery, subscription, park)
             telemetry.settled(span, delivery, envelope.type if envelope else "unreadable", outcome, note)
+
+    async def send(self, messages: Iterable[Outgoing]) -> None:
+        """Publish what comes in by a door; return when the broker has it all.
+
+        Raises:
+            azure.servicebus.exceptions.ServiceBusError: if it has not: the door must say so, or be asked again.
+        """
+        await send(self._outside().publisher, messages)
+
+    @property
+    def documents(self) -> Store:
+        """Documents to look at, for a door that answers with what is there."""
+        return self._outside().store
 
     async def sweep_outbox(self) -> None:
         """Publish what a crash left in the outbox."""
@@ -158,7 +171,7 @@ class Service:
                 f"{subscription.name} does not know {envelope.type!r}; it knows {', '.join(subscription.event_types)}",
             )
         event = understand(envelope, reaction.event)
-        home = reaction.home(event.data)
+        home = reaction.home(event)
         if await find_marker(outside.store, home, subscription, event):
             return "duplicate"
         ports = Ports(event, home, outside.store, outside.asker, last_attempt)

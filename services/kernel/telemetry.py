@@ -111,10 +111,11 @@ def settled(span: Span, delivery: Delivery, event_type: str, outcome: str, note:
         _latency.record((datetime.now(UTC) - delivery.enqueued).total_seconds(), {"event.type": event_type})
 
 
-def backlog(subscription: Subscription, age: float, depth: int) -> None:
+def backlog(subscription: Subscription, age: float | None, depth: int) -> None:
     """What waits at a subscription; Azure itself has no such metric per subscription."""
     attributes = {"topic": subscription.topic.name, "subscription": subscription.name}
-    _age.set(age, attributes)
+    if age is not None:
+        _age.set(age, attributes)
     _depth.set(depth, attributes)
 
 

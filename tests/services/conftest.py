@@ -35,10 +35,16 @@ def account(the_plan: Plan) -> Iterator[CosmosEmulator]:
 
 
 @pytest.fixture
-def new_world(the_plan: Plan, account: CosmosEmulator, monkeypatch: pytest.MonkeyPatch) -> NewWorld:
+def the_app() -> str:
+    """Under whose key the tests run; a pattern's folder overrides it."""
+    return "inference"
+
+
+@pytest.fixture
+def new_world(the_plan: Plan, account: CosmosEmulator, monkeypatch: pytest.MonkeyPatch, the_app: str) -> NewWorld:
     """Opens a world; one at a time, for they share the account."""
     _hurry(monkeypatch)
-    return partial(open_world, the_plan, account, monkeypatch)
+    return partial(open_world, the_plan, account, monkeypatch, the_app)
 
 
 @pytest.fixture

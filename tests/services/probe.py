@@ -66,7 +66,7 @@ def announcing(*insights: Any) -> Callable[[Event[Probed], Ports], Awaitable[Eff
 
 
 def reacting(handle: Callable[[Event[Probed], Ports], Awaitable[Effects]]) -> tuple[Reaction[Probed], ...]:
-    return (Reaction(Probed, lambda data: Home(ITEMS, data.thing), handle),)
+    return (Reaction(Probed, lambda event: Home(ITEMS, event.data.thing), handle),)
 
 
 def probed(**data: Any) -> dict[str, Any]:

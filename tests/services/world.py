@@ -1,13 +1,15 @@
-"""plan -> a namespace, an account and a model -> processes of inference -> what the stores say afterwards
+"""plan -> a namespace, an account and a model -> processes of the services -> what the stores say afterwards
 
-Everything is as the Pulumi program declares it for the stack `local`, and the services connect under their own keys.
-Added are two subscriptions to look through: `watcher` gets all of `insights`, `second` listens to `data-changes` beside
+Everything is as the Pulumi program declares it for the stack `local`, and a service connects under its own key: a test
+folder names its pattern in the fixture `the_app`; `together` may do what all of them may, for journeys across patterns.
+Added are subscriptions to look through: `watcher` gets all of every topic, `second` listens to `data-changes` beside
 inference.
 """
 
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +26,7 @@ from local.cosmos.server import CosmosEmulator
 from local.host import messages
 from local.model.questions import registered_questions
 from local.model.server import ModelStandIn
-from local.provision import Addresses, Plan
+from local.provision import Addresses, App, Plan
 from local.servicebus.config import Config, Rule, Subscription
 from local.servicebus.server import ServiceBusEmulator
 from local.stack import create_containers
@@ -34,7 +36,7 @@ from services.inference.topology import AI_PROCESSOR, TOPOLOGY
 from services.kernel import connections
 from services.kernel.service import Reaction, Service
 from services.kernel.settings import settings
-from services.kernel.topology import Topology
+from services.kernel.topology import Topic, Topology
 
 CATALOGUE = [
     json.loads(line) for line in (Path(__file__).parents[2] / "samples" / "reference.jsonl").read_text().splitlines()
@@ -63,7 +65,7 @@ class Parked:
 
 @dataclass
 class World:
-    """The outside world of one test; `process()` starts a fresh process of inference in it."""
+    """The outside world of one test; `start` begins a fresh process of a service in it, `process` one of inference."""
 
     plan: Plan
     bus: ServiceBusEmulator
@@ -92,6 +94,10 @@ class World:
     def recover(self) -> None:
         """No fault waits for the account any more."""
         self.cosmos._running().faults.clear()
+
+    def start(self, service: Service) -> Service:
+        """A process of this service that knows nothing of earlier ones."""
+        return self.process(service.topology, tuple(service._reactions.values()))
 
     def process(
         self, topology: Topology = TOPOLOGY, reactions: Sequence[Reaction[Any]] = tuple(SERVICE._reactions.values())
@@ -123,6 +129,45 @@ class World:
             received += await self.receive(1, to=to)
             await self._deliver(processes[0], received[-1], to)
         return received
+
+    async def drain(self, *processes: Service, patience: float = 0.15) -> int:
+        """Deliver whatever waits for these processes, and what follows from it, until nothing has come for `patience`
+        seconds; returns how many messages were delivered. What waits for a later hour stays at its topic.
+        """
+        delivered, quiet_since = 0, time.monotonic()
+        while time.monotonic() - quiet_since < patience:
+            found = 0
+            for process in processes:
+                for listener in process.topology.listens:
+                    found += await self._drain(process, listener)
+            if found:
+                delivered, quiet_since = delivered + found, time.monotonic()
+            else:
+                await asyncio.sleep(0.02)
+        return delivered
+
+    async def _drain(self, process: Service, listener: Any) -> int:
+        if not listener.topic.sessions:
+            waiting = len(await self.peek(listener.topic.name, listener.name))
+            return len(await self.deliver(process, count=waiting, to=listener)) if waiting else 0
+        found = 0
+        for session in await self.sessions(listener):
+            async with self._bus.get_subscription_receiver(
+                listener.topic.name, listener.name, session_id=session
+            ) as receiver:
+                while batch := await receiver.receive_messages(1, max_wait_time=0.02):
+                    try:
+                        await process.deliver(messages.one(batch[0]), listener)
+                    except BaseException:
+                        await receiver.abandon_message(batch[0])
+                        raise
+                    await receiver.complete_message(batch[0])
+                    found += 1
+        return found
+
+    async def sessions(self, listener: Any) -> list[str]:
+        """The sessions of a subscription that have messages."""
+        return [each async for each in self._bus.list_subscription_sessions(listener.topic.name, listener.name)]
 
     async def receive(self, count: int = 1, *, to: Any = AI_PROCESSOR) -> list[ServiceBusReceivedMessage]:
         """The next messages, locked."""
@@ -168,6 +213,11 @@ class World:
         """Everything that is there: without a number the SDK would go on where it stopped."""
         return list(await (await self._receiver(entity, subscription)).peek_messages(250, sequence_number=1))
 
+    async def events(self, topic: Topic, kind: str = "") -> list[dict[str, Any]]:
+        """Every event that was published on a topic (of one type), oldest first."""
+        seen = [json.loads(str(message)) for message in await self.peek(topic.name, WATCHER)]
+        return [event for event in seen if kind in ("", event["type"])]
+
     async def insights(self) -> list[dict[str, Any]]:
         """The events that a subscriber of `insights` would get."""
         return [json.loads(str(message)) for message in await self.peek(INSIGHTS.name, WATCHER)]
@@ -199,8 +249,10 @@ NewWorld = Callable[[], AbstractAsyncContextManager[World]]
 
 
 @asynccontextmanager
-async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """A world, empty but for the catalogue; its end closes what the processes opened."""
+async def open_world(
+    plan: Plan, cosmos: CosmosEmulator, environment: pytest.MonkeyPatch, app: str = "inference"
+) -> AsyncIterator[World]:
+    """A world, empty but for the catalogue, under the key of one app; its end closes what the processes opened."""
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(ServiceBusEmulator(watched(plan.bus), principals=plan.bus_principals))
         model = ModelStandIn(questions=registered_questions(), models={name: name for name in plan.models})
@@ -221,27 +273,29 @@ async def open_world(plan: Plan, cosmos: CosmosEmulator, environment: pytest.Mon
         _close_at_the_end(stack, environment)
         world = World(plan, bus, cosmos, model, database, root, stack, environment)
         addresses = Addresses(bus.port, int(cosmos.endpoint.rstrip("/").rpartition(":")[2]), model.base_url, model.key)
-        world.set(**plan.apps[0].settings(addresses) | {"Model__key": model.key, "Retry__baseSeconds": "0.05"})
+        world.set(**app_of(plan, app).settings(addresses) | {"Model__key": model.key, "Retry__baseSeconds": "0.05"})
         yield world
 
 
 def watched(config: Config) -> Config:
-    """The same namespace with the two subscriptions that only tests have."""
+    """The same namespace with the subscriptions that only tests have."""
+    second = Subscription(
+        name=SECOND.name,
+        rules=(
+            *(Rule.correlation(kind, label=kind) for kind in SECOND.event_types),
+            Rule.correlation("own", to=SECOND.name),
+        ),
+    )
     topics = []
     for topic in config.namespace.topics:
-        added = {
-            INSIGHTS.name: Subscription(name=WATCHER),
-            DATA_CHANGES.name: Subscription(
-                name=SECOND.name,
-                rules=(
-                    *(Rule.correlation(kind, label=kind) for kind in SECOND.event_types),
-                    Rule.correlation("own", to=SECOND.name),
-                ),
-            ),
-        }.get(topic.name)
-        listeners = (*topic.subscriptions, added) if added else topic.subscriptions
-        topics.append(topic.model_copy(update={"subscriptions": listeners}))
+        added = (Subscription(name=WATCHER), *((second,) if topic.name == DATA_CHANGES.name else ()))
+        topics.append(topic.model_copy(update={"subscriptions": (*topic.subscriptions, *added)}))
     return Config.of(queues=config.namespace.queues, topics=tuple(topics))
+
+
+def app_of(plan: Plan, name: str) -> App:
+    """The app of a pattern, by its folder's name, or `together`."""
+    return next(app for app in (*plan.apps, plan.together) if app.folder == name)
 
 
 def _close_at_the_end(stack: AsyncExitStack, environment: pytest.MonkeyPatch) -> None:

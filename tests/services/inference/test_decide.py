@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_a_record_has_ids_and_amounts_of_the_event_and_content_of_the_answer() -
         "kind": "order",
         "version": 4,
         "as_of": "2026-11-20T08:00:00+00:00",
-        "decided_by": {"source": "rules", "model": "", "event": "key-1"},
+        "decided_by": {"source": "rules", "model": "", "event": "key-1", "content": ANY},
     }
     assert effects.puts[0].etag is None
     assert effects.verdict == "committed"

@@ -12,7 +12,7 @@ from local.host.host_json import load_host_json
 from services.inference.handler import SERVICE
 from services.inference.triggers import triggers
 from tests.services.events import customer, feedback, message, order
-from tests.services.world import World
+from tests.services.world import World, app_of
 
 FOLDER = Path(__file__).parents[3] / "services" / "inference"
 
@@ -23,7 +23,7 @@ async def test_a_burst_of_events_is_dealt_with_side_by_side_each_of_them_once(
     # given
     app = func.FunctionApp()
     app.register_functions(triggers)
-    declared = world.plan.apps[0].declared
+    declared = app_of(world.plan, "inference").declared
     settings = {**declared, "ServiceBus": world.setting("ServiceBus"), "Cosmos": world.setting("Cosmos")}
     hosted = read_app(app, "inference", load_host_json(FOLDER), settings)
     monkeypatch.setattr(SERVICE, "_opened", None)

@@ -14,7 +14,7 @@ from services.kernel.breaker import Breaker
 from services.kernel.delivery import ATTEMPT, SPENT
 from tests.services.events import message, order
 from tests.services.probe import LISTENS, PROBE, YES, ask, probed, reacting
-from tests.services.world import World
+from tests.services.world import World, app_of
 
 JUDGED = {"risk": "high", "fulfilment_priority": "low", "reasons": ["unusual_notes"], "confidence": "high"}
 """Legal, and not what the rules say."""
@@ -187,7 +187,9 @@ async def test_a_budget_that_nears_its_end_asks_the_economy_model(world: World) 
     await world.deliver(world.process())
 
     # then
-    assert [call.model for call in world.model.stats().asked] == [world.plan.apps[0].declared["Model__economy"]]
+    assert [call.model for call in world.model.stats().asked] == [
+        app_of(world.plan, "inference").declared["Model__economy"]
+    ]
     assert await decision(world) == ("model", "", 1)
 
 
@@ -290,7 +292,9 @@ async def test_a_question_that_rules_cannot_answer_is_answered_when_the_model_is
     await world.deliver(process, to=LISTENS)
 
     # then: the large model was asked
-    assert [call.model for call in world.model.stats().asked] == [world.plan.apps[0].declared["Model__large"]]
+    assert [call.model for call in world.model.stats().asked] == [
+        app_of(world.plan, "inference").declared["Model__large"]
+    ]
     (record,) = await world.records()
     assert record["verdict"] == "yes"
 

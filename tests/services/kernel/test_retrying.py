@@ -17,7 +17,7 @@ from services.kernel.outcome import Retry
 from services.kernel.publisher import Publisher
 from tests.services.events import bare, customer, message, order
 from tests.services.probe import LISTENS, PROBE, YES, ask, probed, reacting
-from tests.services.world import SECOND, World
+from tests.services.world import SECOND, World, app_of
 
 ENDLESS = 10_000
 """More often than the SDK tries by itself."""
@@ -253,7 +253,7 @@ async def test_a_store_that_stays_away_parks_the_event_in_the_end(world: World) 
 
 async def test_a_store_that_cannot_be_reached_makes_the_event_wait(world: World) -> None:
     # given
-    reachable = world.plan.apps[0].key
+    reachable = app_of(world.plan, "inference").key
     world.set(Cosmos=f"AccountEndpoint=http://127.0.0.1:{closed_port()}/;AccountKey={reachable};")
     process = world.process()
     await world.send(message(order()))

@@ -10,6 +10,7 @@ from local.provision import Plan
 from services.kernel import connections
 from services.kernel.connections import SettingMissing
 from services.kernel.settings import ModelSettings, Settings, settings
+from tests.services.world import app_of
 
 MODEL = {"Model__small": "s", "Model__large": "l", "Model__economy": "e"}
 
@@ -42,7 +43,7 @@ def test_without_any_setting_the_defaults_hold_and_there_is_no_model(environment
 
 def test_settings_are_read_by_the_names_that_infra_writes(environment: pytest.MonkeyPatch, the_plan: Plan) -> None:
     # given
-    declared = the_plan.apps[0].declared
+    declared = app_of(the_plan, "inference").declared
 
     # when
     found = read(environment, **declared)
@@ -57,7 +58,7 @@ def test_settings_are_read_by_the_names_that_infra_writes(environment: pytest.Mo
 
 def test_every_setting_that_infra_writes_is_read_by_somebody(the_plan: Plan) -> None:
     groups = {name.title(): field for name, field in Settings.model_fields.items()}
-    for name in the_plan.apps[0].declared:
+    for name in app_of(the_plan, "inference").declared:
         group, _, rest = name.partition("__")
         if group in groups:
             model = ModelSettings if group == "Model" else type(groups[group].default)
