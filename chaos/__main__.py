@@ -40,7 +40,8 @@ def mutants(
     only: Annotated[str, typer.Option(help="Only mutants whose name contains this.")] = "",
 ) -> None:
     """Apply named faults to a copy of the tree, one by one; each must make a test or a check fail that names it."""
-    from chaos.mutants import MUTANTS, survives
+    from chaos.mutant import survives
+    from chaos.mutants import MUTANTS
 
     survivors = 0
     chosen = [mutant for mutant in MUTANTS if only in mutant.name]

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chaos.kills import play
-from chaos.mutants import MUTANTS, ROOT, survives
+from chaos.mutant import ROOT, survives
+from chaos.mutants import MUTANTS
 
 
 @pytest.mark.slow
