@@ -4,6 +4,7 @@ A section is a namespace (`model:timeoutSeconds` is `Config.model.timeout_second
 own keys. How keys are read, and how errors are told, is in `config_reader.py`.
 """
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,14 +19,23 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from infra import addresses
 from infra.ncrontab import checked
-
-SHORTEST_WINDOW = 20
-"""Seconds; Azure's minimum for duplicate detection."""
 
 Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]+$", examples=["swedencentral"])]
 Schedule = Annotated[str, AfterValidator(checked)]
 Tier = Literal["small", "large", "economy"]
+
+
+def _first_of_month(value: date) -> date:
+    if value.day != 1:
+        raise ValueError(f"the first day of a month, like {value:%Y-%m}-01")
+    return value
+
+
+Addresses = Annotated[str, AfterValidator(addresses.network)]
+Caller = Annotated[str, AfterValidator(addresses.caller)]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", examples=["oncall@example.com"])]
 
 
 def _number(value: Any) -> Any:
@@ -49,6 +59,79 @@ class Observability(Section):
         gt=0,
         le=1000,
         description="Gigabytes a day after which the workspace stops taking logs in",
+    )
+
+
+class Alerts(Section):
+    """When somebody is told, and who."""
+
+    emails: tuple[Email, ...] = Field(
+        default=(), examples=['["oncall@example.com"]'], description="Who is written to when an alert fires"
+    )
+    backlog_seconds: int = Field(
+        default=900, ge=60, le=86_400, description="Age of the oldest waiting message of a subscription"
+    )
+    backlog_messages: int = Field(
+        default=200, ge=1, le=249, description="Waiting messages of a subscription; 250 are counted at most"
+    )
+    failures: int = Field(default=5, ge=1, description="Failed invocations of one function in a quarter of an hour")
+    fallback_percent: int = Field(
+        default=20, ge=1, le=100, description="Share of answers within an hour that rules gave, not a model"
+    )
+    throttled: int = Field(
+        default=20, ge=1, description="Requests in five minutes that the model or Cosmos DB answered with 429"
+    )
+    availability: bool = Field(
+        default=False, description="Call the HTTP functions from several regions, and tell when they do not answer"
+    )
+
+
+class Cost(Section):
+    """What Azure may bill in a month; tokens have limits of their own in `budget`."""
+
+    monthly_budget: float | None = Field(
+        default=None, gt=0, examples=[300], description="Amount in the currency of the bill at which somebody is told"
+    )
+    budget_start: Annotated[date, AfterValidator(_first_of_month)] | None = Field(
+        default=None, examples=["2026-12-01"], description="First month of the budget; a fixed day, or it would change"
+    )
+
+
+class Network(Section):
+    mode: Literal["public", "private"] = Field(
+        default="public",
+        description="public: reachable from everywhere, open to identities only; private: inside a virtual network",
+    )
+    address_space: Annotated[str, AfterValidator(addresses.space)] = Field(
+        default="10.64.0.0/22",
+        examples=["10.64.0.0/22"],
+        description="Addresses of the virtual network, /24 or larger; private only",
+    )
+    callers: tuple[Caller, ...] = Field(
+        default=(),
+        examples=['["203.0.113.0/24", "AzureFrontDoor.Backend"]'],
+        description="Networks and service tags that may call the HTTP functions from outside; private only",
+    )
+    deploy_from: tuple[Addresses, ...] | None = Field(
+        default=None,
+        examples=['["203.0.113.7/32"]', "[]"],
+        description="Addresses outside of the network that may publish code, [] for none; private only",
+    )
+
+
+class Documents(Section):
+    capacity: Literal["serverless", "autoscale"] = Field(
+        default="serverless", description="Pay per request, or for a limit that is shared by all containers"
+    )
+    request_units: int | None = Field(
+        default=None,
+        ge=1000,
+        le=1_000_000,
+        multiple_of=1000,
+        description="Request units per second that autoscale goes up to; a tenth of it is always paid for",
+    )
+    restorable_days: Annotated[Literal[7, 30], BeforeValidator(_number)] = Field(
+        default=7, description="Days back to any second of which data can be restored; 7 cost nothing"
     )
 
 
@@ -217,7 +300,14 @@ class Config(Section):
 
     location: Region = Field(description="Azure region of the stack; the provider's own key")
     protect_data: bool = Field(default=False, description="Refuse to delete, and keep on destroy, whatever holds data")
+    zone_redundant: bool = Field(
+        default=False, description="Spread over availability zones; said when accounts are created, not later"
+    )
     observability: Observability = Observability()
+    alerts: Alerts = Alerts()
+    cost: Cost = Cost()
+    network: Network = Network()
+    documents: Documents = Documents()
     vault: Vault = Vault()
     storage: Storage = Storage()
     functions: Functions = Functions()
@@ -229,13 +319,3 @@ class Config(Section):
     outbox: Outbox = Outbox()
     schedule: dict[str, Schedule] = Field(default={}, description="When a timer function runs, where not as declared")
     secrets: dict[str, SecretStr] = Field(default={}, description="Values of the secrets that patterns declare")
-
-    @field_validator("messaging")
-    @classmethod
-    def _azure_remembers_longer(cls, messaging: Messaging, info: ValidationInfo) -> Messaging:
-        """Only the emulator, which a model on this machine gives away, forgets message ids that soon."""
-        model = info.data.get("model")
-        on_a_laptop = isinstance(model, Model) and "//127.0.0.1" in model.endpoint
-        if messaging.duplicate_window_seconds < SHORTEST_WINDOW and not on_a_laptop:
-            raise ValueError(f"duplicateWindowSeconds: Azure takes {SHORTEST_WINDOW} seconds and more")
-        return messaging

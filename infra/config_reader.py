@@ -9,6 +9,7 @@ from pulumi import RunError, get_project
 from pulumi.runtime import config as engine
 from pydantic import ValidationError
 
+from infra.combinations import impossible
 from infra.config import Config
 from services.kernel.topology import Topology
 
@@ -71,7 +72,11 @@ def read(
     try:
         config = Config.model_validate(tree)
     except ValidationError as invalid:
+        wrong = {str(error["loc"][0]) for error in invalid.errors()}
+        rest = {"location": "unknown", **{name: value for name, value in tree.items() if name not in wrong}}
+        errors |= impossible(Config.model_validate(rest), besides=wrong)
         raise ConfigError(dict(known.explained(invalid, secret)) | errors) from None
+    errors |= impossible(config)
     if errors:
         raise ConfigError(errors)
     return config
@@ -135,8 +140,8 @@ class _Keys:
                 yield key, f"{shown}{reason or _allowed(schema)}{_meant(error['input'], schema)}"
 
     def _decoded(self, section: str, name: str, value: str) -> Any:
-        """An object, where the key holds one and its text is JSON; else the text, for validation to judge."""
-        if not _is_object(self._at((section, name))):
+        """An object or a list, where the key holds one and its text is JSON; else the text, for validation to judge."""
+        if self._at((section, name)).get("type") not in {"object", "array"}:
             return value
         try:
             return json.loads(value)
@@ -152,14 +157,17 @@ class _Keys:
     def _at(self, path: tuple[str, ...]) -> dict[str, Any]:
         schema: dict[str, Any] = self._schema
         for part in path:
-            schema = dict(self._children(schema)).get(part, schema.get("additionalProperties") or {})
+            schema = self._resolved(schema["items"]) if "items" in schema else self._below(schema, part)
         return schema
+
+    def _below(self, schema: dict[str, Any], part: str) -> dict[str, Any]:
+        return dict(self._children(schema)).get(part, schema.get("additionalProperties") or {})
 
     def _children(self, schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, child in schema.get("properties", {}).items():
             yield (
                 name,
-                {**self._resolved(child), **{key: child[key] for key in ("description",) if key in child}},
+                {**self._resolved(child), **{key: child[key] for key in ("description", "examples") if key in child}},
             )
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -191,6 +199,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
             return f"a {'whole ' if kind == 'integer' else ''}number {low}{high}"
         case "object":
             return f"an object with {', '.join(schema.get('properties', ()))}"
+        case "array":
+            return "a list" + "".join(f" like {example}" for example in schema.get("examples", ())[:1])
         case _:
             return "text" + "".join(f" like {example}" for example in schema.get("examples", ()))
 

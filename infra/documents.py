@@ -7,6 +7,7 @@ from enum import StrEnum
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from pulumi_azure_native import cosmosdb
 
+from infra import config
 from infra.place import Place
 from infra.roles import assignment_name
 from services.entities import (
@@ -67,11 +68,12 @@ class DocumentsArgs:
     """`containers` may name one twice: one pattern keeps it, others read it."""
 
     place: Place
+    config: config.Documents
     containers: Iterable[Container]
 
 
 class Documents(ComponentResource):
-    """A serverless Cosmos DB account without keys."""
+    """A Cosmos DB account without keys; serverless, or with throughput that all containers share."""
 
     account: Output[str]
     account_id: Output[str]
@@ -80,7 +82,7 @@ class Documents(ComponentResource):
 
     def __init__(self, name: str, args: DocumentsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("event-driven-ai:infra:Documents", name, None, opts)
-        self._place = args.place
+        self._place, self._config = args.place, args.config
         account = self._account()
         self.account, self.account_id, self.endpoint = account.name, account.id, account.document_endpoint
         database = self._database()
@@ -114,6 +116,10 @@ class Documents(ComponentResource):
         self._changed = [assignment]
         return assignment
 
+    @property
+    def _serverless(self) -> bool:
+        return self._config.capacity == "serverless"
+
     def _account(self) -> cosmosdb.DatabaseAccount:
         return cosmosdb.DatabaseAccount(
             "documents",
@@ -122,11 +128,22 @@ class Documents(ComponentResource):
             tags=self._place.tags,
             kind=cosmosdb.DatabaseAccountKind.GLOBAL_DOCUMENT_DB,
             database_account_offer_type=cosmosdb.DatabaseAccountOfferType.STANDARD,
-            capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")],
+            capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")] if self._serverless else [],
             consistency_policy=cosmosdb.ConsistencyPolicyArgs(
                 default_consistency_level=cosmosdb.DefaultConsistencyLevel.SESSION
             ),
-            locations=[cosmosdb.LocationArgs(location_name=self._place.location, failover_priority=0)],
+            locations=[
+                cosmosdb.LocationArgs(
+                    location_name=self._place.location, failover_priority=0, is_zone_redundant=self._place.zones
+                )
+            ],
+            backup_policy=cosmosdb.ContinuousModeBackupPolicyArgs(
+                type="Continuous",
+                continuous_mode_properties=cosmosdb.ContinuousModePropertiesArgs(
+                    tier=cosmosdb.ContinuousTier(f"Continuous{self._config.restorable_days}Days")
+                ),
+            ),
+            public_network_access=self._place.public_access,
             disable_local_auth=True,
             disable_key_based_metadata_write_access=True,
             minimal_tls_version=cosmosdb.MinimalTlsVersion.TLS12,
@@ -140,6 +157,12 @@ class Documents(ComponentResource):
             account_name=self.account,
             resource_group_name=self._place.group,
             resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
+            # Autoscale from the start: a database cannot be changed to it here (pulumi-azure-native#4189).
+            options=None
+            if self._serverless
+            else cosmosdb.CreateUpdateOptionsArgs(
+                autoscale_settings=cosmosdb.AutoscaleSettingsArgs(max_throughput=self._config.request_units)
+            ),
             opts=self._place.keeping(self),
         )
         return database.name

@@ -7,6 +7,9 @@ from pulumi_azure_native.resources import ResourceGroup
 from infra.config import Config
 from infra.place import Place
 
+RECOVERABLE = 7
+"""Days in which deleted code, and the keys of the hosts, can be brought back."""
+
 
 class Foundation(ComponentResource):
     """One per stack. Names are Pulumi's: random where Azure wants them unique in the world, kept in the state.
@@ -16,13 +19,17 @@ class Foundation(ComponentResource):
     """
 
     place: Place
+    workspace_id: Output[str]
     insights_id: Output[str]
     insights_connection: Output[str]
+    vault_id: Output[str]
     vault_name: Output[str]
     vault_uri: Output[str]
     storage_id: Output[str]
     storage_name: Output[str]
     blob_endpoint: Output[str]
+    blobs: storage.BlobServiceProperties
+    """What containers are in; they come after it."""
 
     def __init__(self, name: str, config: Config, opts: ResourceOptions | None = None) -> None:
         super().__init__("event-driven-ai:infra:Foundation", name, None, opts)
@@ -50,6 +57,8 @@ class Foundation(ComponentResource):
             subscription=client.subscription_id,
             tenant=client.tenant_id,
             protect=keep,
+            zones=self._config.zone_redundant,
+            private=self._config.network.mode == "private",
         )
 
     def _observability(self) -> None:
@@ -78,6 +87,7 @@ class Foundation(ComponentResource):
             disable_local_auth=True,
             opts=ResourceOptions(parent=self),
         )
+        self.workspace_id = workspace.id
         self.insights_id = component.id
         self.insights_connection = component.connection_string
 
@@ -95,9 +105,18 @@ class Foundation(ComponentResource):
                 enable_soft_delete=True,
                 soft_delete_retention_in_days=config.soft_delete_days,
                 enable_purge_protection=config.purge_protection or None,  # Azure refuses an explicit false
+                public_network_access=self.place.public_access,
+                # What Azure's own management does, as when a secret is put in here, is let in and nothing else is.
+                network_acls=keyvault.NetworkRuleSetArgs(
+                    default_action=keyvault.NetworkRuleAction.DENY,
+                    bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+                )
+                if self.place.private
+                else None,
             ),
             opts=self.place.keeping(self),
         )
+        self.vault_id = vault.id
         self.vault_name = vault.name
         self.vault_uri = vault.properties.apply(lambda properties: properties.vault_uri or "")
 
@@ -116,6 +135,20 @@ class Foundation(ComponentResource):
             is_local_user_enabled=False,
             enable_https_traffic_only=True,
             minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+            public_network_access=self.place.public_access,
+            network_rule_set=storage.NetworkRuleSetArgs(
+                default_action=storage.DefaultAction.DENY if self.place.private else storage.DefaultAction.ALLOW,
+                bypass=storage.Bypass.AZURE_SERVICES,
+            ),
+            opts=ResourceOptions(parent=self),
+        )
+        self.blobs = storage.BlobServiceProperties(
+            "blobs",
+            blob_services_name="default",
+            account_name=account.name,
+            resource_group_name=self.place.group,
+            delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=RECOVERABLE),
+            container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=RECOVERABLE),
             opts=ResourceOptions(parent=self),
         )
         self.storage_id = account.id

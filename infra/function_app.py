@@ -54,6 +54,7 @@ class FunctionApp(ComponentResource):
             kind="functionapp",
             reserved=True,  # Linux
             sku=web.SkuDescriptionArgs(name="FC1", tier="FlexConsumption"),
+            zone_redundant=self._place.zones,
             opts=ResourceOptions(parent=self),
         )
         return plan.id
@@ -66,7 +67,7 @@ class FunctionApp(ComponentResource):
             account_name=self._args.foundation.storage_name,
             resource_group_name=self._place.group,
             public_access=storage.PublicAccess.NONE,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, depends_on=[self._args.foundation.blobs]),
         )
         return Output.concat(self._args.foundation.blob_endpoint, container.name)
 

@@ -29,6 +29,7 @@ class Messaging(ComponentResource):
     """A Service Bus namespace without keys."""
 
     namespace: Output[str]
+    namespace_id: Output[str]
     host: Output[str]
     """Fully qualified, as the clients want it."""
     topics: dict[Topic, servicebus.Topic]
@@ -41,15 +42,16 @@ class Messaging(ComponentResource):
         self._place = args.place
         self._remembers = timedelta(seconds=args.config.duplicate_window_seconds)
         self.lock = timedelta(seconds=args.config.lock_seconds) if args.config.lock_seconds else None
-        self.namespace = self._namespace(args.config)
+        namespace = self._namespace(args.config)
+        self.namespace, self.namespace_id = namespace.name, namespace.id
         self.host = Output.concat(self.namespace, ".servicebus.windows.net")
         self.topics = {topic: self._topic(topic) for topic in sorted(set(args.topics), key=lambda each: each.name)}
         self.dead_letters = self._dead_letters()
         self.register_outputs({"host": self.host, "deadLetters": self.dead_letters.name})
 
-    def _namespace(self, config: config.Messaging) -> Output[str]:
+    def _namespace(self, config: config.Messaging) -> servicebus.Namespace:
         premium = config.sku == "Premium"
-        namespace = servicebus.Namespace(
+        return servicebus.Namespace(
             "messaging",
             resource_group_name=self._place.group,
             location=self._place.location,
@@ -61,9 +63,10 @@ class Messaging(ComponentResource):
             ),
             disable_local_auth=True,
             minimum_tls_version=servicebus.TlsVersion.TLS_VERSION_1_2,
+            public_network_access=self._place.public_access,
+            zone_redundant=True if premium and self._place.zones else None,  # Azure's own choice with Standard
             opts=self._place.keeping(self),
         )
-        return namespace.name
 
     def _topic(self, topic: Topic) -> servicebus.Topic:
         return servicebus.Topic(

@@ -50,7 +50,14 @@ class Model(ComponentResource):
             kind="OpenAI",
             sku=cognitiveservices.SkuArgs(name="S0"),
             properties=cognitiveservices.AccountPropertiesArgs(
-                custom_sub_domain_name=subdomain, disable_local_auth=True
+                custom_sub_domain_name=subdomain,
+                disable_local_auth=True,
+                public_network_access=place.public_access,
+                network_acls=cognitiveservices.NetworkRuleSetArgs(
+                    default_action=cognitiveservices.NetworkRuleAction.DENY
+                )
+                if place.private
+                else None,
             ),
             opts=ResourceOptions(parent=self),
         )

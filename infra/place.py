@@ -18,6 +18,15 @@ class Place:
     tenant: Output[str]
     protect: bool
     """Whether what holds data refuses to be deleted, and stays when the stack is destroyed."""
+    zones: bool
+    """Whether what can be is spread over availability zones."""
+    private: bool
+    """Whether services are reached through the stack's virtual network only."""
+
+    @property
+    def public_access(self) -> str:
+        """As Azure's services want it said."""
+        return "Disabled" if self.private else "Enabled"
 
     def keeping(self, parent: Resource) -> ResourceOptions:
         """Options for a resource that holds data."""

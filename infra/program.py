@@ -32,7 +32,7 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
     messaging = Messaging("messaging", MessagingArgs(place, config.messaging, topics_of(patterns)))
     for door in (topic for topic in messaging.topics if topic.door):
         keep_unrouted(door, [one for each in patterns for one in each.listens], messaging, place)
-    documents = Documents("documents", DocumentsArgs(place, containers_of(patterns)))
+    documents = Documents("documents", DocumentsArgs(place, config.documents, containers_of(patterns)))
     model = Model("model", ModelArgs(place, config.model, foundation.vault_name))
     secrets = Secrets("secrets", SecretsArgs(place, foundation.vault_name, config.secrets))
     around = Surroundings(config, foundation, messaging, documents, model, secrets)

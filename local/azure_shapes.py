@@ -40,6 +40,7 @@ PATHS: Mapping[str, str] = {
     "servicebus:Subscription": "Microsoft.ServiceBus/namespaces/{namespaceName}/topics/{topicName}"
     "/subscriptions/{subscriptionName}",
     "servicebus:Topic": "Microsoft.ServiceBus/namespaces/{namespaceName}/topics/{topicName}",
+    "storage:BlobServiceProperties": "Microsoft.Storage/storageAccounts/{accountName}/blobServices/{blobServicesName}",
     "storage:BlobContainer": "Microsoft.Storage/storageAccounts/{accountName}"
     "/blobServices/default/containers/{containerName}",
     "storage:StorageAccount": "Microsoft.Storage/storageAccounts/{accountName}",

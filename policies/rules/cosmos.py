@@ -1,6 +1,20 @@
 """the account that keeps all state: no keys, current encryption, a way back"""
 
+from collections.abc import Iterator
+
+from policies.resources import Resource, Stack
 from policies.rule import Rule, alone, is_on, requires
+
+
+def _is_in_zones(account: Resource, _: Stack) -> Iterator[str]:
+    """Every location of the account; the inner objects of a list have no path."""
+    locations = account.sequence("locations")
+    for number, location in enumerate(locations):
+        if not location.get("isZoneRedundant"):
+            yield f"locations[{number}].isZoneRedundant is not true"
+    if not locations:
+        yield "locations is empty"
+
 
 NO_KEYS = Rule(
     id="cosmos-no-keys",
@@ -55,7 +69,6 @@ CONTINUOUS_BACKUP = Rule(
     why="Periodic backups lose up to hours of events, and only support can restore them.",
     remedy="Set backup_policy to ContinuousModeBackupPolicyArgs on the account.",
     severity="medium",
-    dev="advisory",
     sources=("Azure.Cosmos.ContinuousBackup (AZR-000439)",),
     about=("cosmosdb:DatabaseAccount",),
     check=requires("backupPolicy.type", "Continuous"),
@@ -63,4 +76,23 @@ CONTINUOUS_BACKUP = Rule(
     fails=alone("cosmosdb:DatabaseAccount", {"backupPolicy": {"type": "Periodic"}}, {}),
 )
 
-RULES = (NO_KEYS, NO_METADATA_KEYS, TLS, CONTINUOUS_BACKUP)
+ZONES = Rule(
+    id="cosmos-zones",
+    title="Cosmos DB survives the loss of a zone",
+    why="All state of all services is in this account, and one fire would take it out; it cannot be changed later.",
+    remedy="Run `pulumi config set zoneRedundant true` before the stack is created.",
+    severity="medium",
+    dev="advisory",
+    sources=("Azure.Cosmos.AvailabilityZone (AZR-000502)",),
+    about=("cosmosdb:DatabaseAccount",),
+    check=_is_in_zones,
+    passes=alone("cosmosdb:DatabaseAccount", {"locations": [{"locationName": "there", "isZoneRedundant": True}]}),
+    fails=alone(
+        "cosmosdb:DatabaseAccount",
+        {},
+        {"locations": [{"locationName": "there", "isZoneRedundant": False}]},
+        {"locations": [{"locationName": "there"}]},
+    ),
+)
+
+RULES = (NO_KEYS, NO_METADATA_KEYS, TLS, CONTINUOUS_BACKUP, ZONES)

@@ -233,14 +233,20 @@ NO_PASSWORDS = Rule(
     ),
 )
 
-RULES = (
-    HTTPS,
-    TLS,
-    NO_DEBUGGER,
-    NO_WILDCARD,
-    IDENTITY,
-    DEPLOYS_AS_ITSELF,
-    NO_LEGACY,
-    PUBLISHING_OFF,
-    NO_PASSWORDS,
+ZONES = Rule(
+    id="functions-zones",
+    title="Apps survive the loss of a zone",
+    why="Their instances would otherwise be started in one zone, and all stop with it.",
+    remedy="Run `pulumi config set zoneRedundant true`.",
+    severity="medium",
+    dev="advisory",
+    sources=("CKV_AZURE_225", "Azure.AppService.AvailabilityZone (AZR-000442)"),
+    about=("web:AppServicePlan",),
+    check=is_on("zoneRedundant"),
+    passes=alone("web:AppServicePlan", {"zoneRedundant": True}),
+    fails=alone("web:AppServicePlan", {"zoneRedundant": False}, {}),
 )
+
+RULES = (
+    HTTPS, TLS, NO_DEBUGGER, NO_WILDCARD, IDENTITY, DEPLOYS_AS_ITSELF, NO_LEGACY, PUBLISHING_OFF, NO_PASSWORDS, ZONES,
+)  # fmt: skip

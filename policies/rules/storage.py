@@ -1,6 +1,15 @@
 """the account of the function hosts, which holds their code: no keys, nothing public"""
 
+from collections.abc import Iterator
+
+from policies.resources import Resource, Stack
 from policies.rule import Rule, alone, is_off, is_on, requires
+
+
+def _is_recoverable(service: Resource, stack: Stack) -> Iterator[str]:
+    for path in ("deleteRetentionPolicy.enabled", "containerDeleteRetentionPolicy.enabled"):
+        yield from is_on(path)(service, stack)
+
 
 NO_KEYS = Rule(
     id="storage-no-keys",
@@ -106,4 +115,46 @@ NO_REPLICATION_ABROAD = Rule(
     fails=alone("storage:StorageAccount", {"allowCrossTenantReplication": True}, {}),
 )
 
-RULES = (NO_KEYS, NO_LOCAL_USERS, HTTPS, TLS, NOTHING_PUBLIC, PRIVATE_CONTAINERS, NO_REPLICATION_ABROAD)
+REPLICATED = Rule(
+    id="storage-zones",
+    title="Storage survives the loss of a zone",
+    why="The hosts of all services start from this account; without it none runs, in whatever zone it is.",
+    remedy="Run `pulumi config set storage:sku Standard_ZRS`, or Standard_GZRS.",
+    severity="medium",
+    dev="advisory",
+    sources=(
+        "CKV_AZURE_206",
+        "Azure.Storage.UseReplication (AZR-000195)",
+        "Azure Policy bf045164-79ba-4215-8f95-f8048dc1780b",
+    ),
+    about=("storage:StorageAccount",),
+    check=requires("sku.name", "Standard_ZRS", "Standard_GZRS", "Standard_RAGZRS"),
+    passes=alone("storage:StorageAccount", {"sku": {"name": "Standard_ZRS"}}),
+    fails=alone("storage:StorageAccount", {"sku": {"name": "Standard_LRS"}}, {"sku": {"name": "Standard_GRS"}}),
+)
+
+SOFT_DELETE = Rule(
+    id="storage-soft-delete",
+    title="Deleted blobs and containers can be brought back",
+    why="The account holds the code that runs and the keys of its hosts; a mistaken delete stops every service.",
+    remedy="Enable delete_retention_policy and container_delete_retention_policy in BlobServiceProperties.",
+    severity="medium",
+    sources=("CKV2_AZURE_38", "Azure.Storage.SoftDelete (AZR-000197)", "Azure.Storage.ContainerSoftDelete"),
+    about=("storage:BlobServiceProperties",),
+    check=_is_recoverable,
+    passes=alone(
+        "storage:BlobServiceProperties",
+        {"deleteRetentionPolicy": {"enabled": True}, "containerDeleteRetentionPolicy": {"enabled": True}},
+    ),
+    fails=alone(
+        "storage:BlobServiceProperties",
+        {},
+        {"deleteRetentionPolicy": {"enabled": True}},
+        {"deleteRetentionPolicy": {"enabled": False}, "containerDeleteRetentionPolicy": {"enabled": True}},
+    ),
+)
+
+RULES = (
+    NO_KEYS, NO_LOCAL_USERS, HTTPS, TLS, NOTHING_PUBLIC, PRIVATE_CONTAINERS, NO_REPLICATION_ABROAD, REPLICATED,
+    SOFT_DELETE,
+)  # fmt: skip

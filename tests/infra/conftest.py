@@ -15,6 +15,16 @@ def local() -> Graph:
     return evaluate("local")
 
 
-@pytest.fixture(params=["dev", "local"])
+@pytest.fixture(scope="session")
+def staging() -> Graph:
+    return evaluate("staging")
+
+
+@pytest.fixture(scope="session")
+def prod() -> Graph:
+    return evaluate("prod")
+
+
+@pytest.fixture(params=["dev", "local", "staging", "prod"])
 def stack(request: pytest.FixtureRequest) -> Graph:
     return request.getfixturevalue(request.param)

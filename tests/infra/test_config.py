@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.combinations import COMBINATIONS
 from infra.config import Config
 from infra.config_reader import ConfigError, read
 from local.graph import stack_config
@@ -113,10 +114,106 @@ def errors_of(raw: dict[str, str], *patterns: Topology, placed: bool = True) -> 
             ),
         ),
         ({"secrets:shop-url": "https://shop.example"}, "secrets:shop-url: no such key"),
+        (
+            {"alerts:emails": "oncall"},
+            """alerts:emails: 'oncall' is not possible; a list like ["oncall@example.com"]""",
+        ),
+        (
+            {"alerts:emails": '["oncall"]'},
+            "alerts:emails.0: 'oncall' is not possible; text like oncall@example.com",
+        ),
+        (
+            {"network:mode": "privat"},
+            "network:mode: 'privat' is not possible; one of public, private; did you mean private?",
+        ),
+        (
+            {"network:addressSpace": "10.0.0.0/28"},
+            "network:addressSpace: '10.0.0.0/28' is not possible; a private network from /12 to /24, like 10.64.0.0/22",
+        ),
+        (
+            {"network:addressSpace": "8.8.8.0/24"},
+            (
+                "network:addressSpace: '8.8.8.0/24' is not possible; "
+                "a private network: inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+            ),
+        ),
+        (
+            {"cost:monthlyBudget": "300", "cost:budgetStart": "2026-12-05"},
+            "cost:budgetStart: '2026-12-05' is not possible; the first day of a month, like 2026-12-01",
+        ),
+        ({"documents:restorableDays": "14"}, "documents:restorableDays: 14 is not possible; one of 7, 30"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_key_its_value_and_what_is_possible(raw: dict[str, str], error: str) -> None:
     assert errors_of(raw) == [error]
+
+
+PRIVATE = {"network:mode": "private", "messaging:sku": "Premium", "network:deployFrom": "[]"}
+ZONES = {"event-driven-ai:zoneRedundant": "true", "storage:sku": "Standard_ZRS"}
+
+
+EXCLUDING = [
+    (PRIVATE | {"messaging:sku": "Standard"}, "messaging:sku", "set messaging:sku Premium, or network:mode public"),
+    ({"messaging:units": "2"}, "messaging:units", "set Premium, or remove it"),
+    (
+        {"messaging:duplicateWindowSeconds": "2"},
+        "messaging:duplicateWindowSeconds",
+        "Azure takes 20 seconds and more",
+    ),
+    (
+        ZONES | {"azure-native:location": "westus"},
+        "azure-native:location",
+        "did you mean westus2? Or set zoneRedundant false",
+    ),
+    (
+        ZONES | {"storage:sku": "Standard_GRS"},
+        "storage:sku",
+        "set storage:sku Standard_GZRS, or zoneRedundant false",
+    ),
+    ({"documents:requestUnits": "4000"}, "documents:requestUnits", "set documents:capacity autoscale, or remove it"),
+    ({"documents:capacity": "autoscale"}, "documents:requestUnits", "a thousand is the smallest"),
+    ({"network:callers": '["203.0.113.0/24"]'}, "network:callers", "set network:mode private, or remove it"),
+    ({"network:deployFrom": "[]"}, "network:deployFrom", "set network:mode private, or remove it"),
+    (
+        {"network:mode": "private", "messaging:sku": "Premium"},
+        "network:deployFrom",
+        "set [] if you deploy from inside (docs/network.md)",
+    ),
+    ({"cost:monthlyBudget": "300"}, "cost:budgetStart", "the first day of a month, like 2026-12-01"),
+    ({"cost:budgetStart": "2026-12-01"}, "cost:monthlyBudget", "set the amount, or remove both"),
+]
+
+
+@pytest.mark.parametrize(("raw", "key", "ways_out"), EXCLUDING)
+def test_values_that_exclude_each_other_are_told_with_the_ways_out(
+    raw: dict[str, str], key: str, ways_out: str
+) -> None:
+    (error,) = errors_of(raw)
+
+    assert error.startswith(f"{key}: ")
+    assert error.endswith(ways_out)
+
+
+@pytest.mark.parametrize("raw", [PRIVATE, ZONES, PRIVATE | ZONES, {"messaging:sku": "Premium", "messaging:units": "2"}])
+def test_values_that_go_together_are_read(raw: dict[str, str]) -> None:
+    assert reading(raw)
+
+
+def test_every_combination_that_is_refused_has_been_tried() -> None:
+    """A check that nobody has seen refuse something may refuse nothing."""
+    assert {key for _, key, _ in EXCLUDING} == {each.key for each in COMBINATIONS}
+
+
+def test_what_does_not_go_together_is_told_beside_what_is_wrong_by_itself() -> None:
+    errors = errors_of({"network:mode": "private", "functions:memoryMb": "1", "storage:sku": "Premium"} | {
+        "event-driven-ai:zoneRedundant": "true"
+    })  # fmt: skip
+
+    # then: storage, of which the value itself is wrong, is told once, by what it may be
+    assert [error.partition(": ")[0] for error in errors] == [
+        "functions:memoryMb", "messaging:sku", "network:deployFrom", "storage:sku",
+    ]  # fmt: skip
+    assert "one of Standard_LRS" in errors[-1]
 
 
 def test_a_deployment_on_azure_is_pinned() -> None:
@@ -166,11 +263,14 @@ def test_keys_of_providers_and_of_pulumi_are_theirs() -> None:
     assert reading(foreign) == reading({})
 
 
-@pytest.mark.parametrize("stack", ["dev", "local"])
+@pytest.mark.parametrize("stack", ["dev", "local", "staging", "prod"])
 def test_the_stacks_of_the_repository_are_readable(stack: str) -> None:
     raw, secret = stack_config(stack)
 
-    assert read(raw, project=PROJECT, patterns=PATTERNS, secret=secret)
+    deployers = {"entra:clientId": "11111111-2222-3333-4444-555555555555"} | {
+        f"secrets:{name}": "made up" for topology in PATTERNS for name in topology.secrets
+    }
+    assert read({**deployers, **raw}, project=PROJECT, patterns=PATTERNS, secret=secret)
 
 
 def test_numbers_and_objects_arrive_as_the_engine_sends_them() -> None:

@@ -21,3 +21,8 @@ def graph() -> Graph:
 @pytest.fixture(scope="session")
 def dev(graph: Graph) -> Stack:
     return in_context(resources(graph), Waivers(), TODAY)
+
+
+@pytest.fixture(scope="session")
+def prod() -> Stack:
+    return in_context(resources(evaluate("prod")), Waivers(), TODAY)

@@ -1,0 +1,13 @@
+"""what the policies advise stack dev of and do not ask for: what costs money, or cannot be undone"""
+
+ADVICE = {
+    "cosmos-zones": 1,
+    "storage-zones": 1,
+    "functions-zones": 1,
+    "key-vault-purge-protection": 1,
+    "data-is-protected": 3,
+}
+"""Rule -> for how many resources."""
+
+UNJUDGED = frozenset({"waiver-in-force", "key-vault-content-type"})
+"""Rules that find nothing to judge in stack dev; stack prod, or an example, has it."""
