@@ -19,6 +19,7 @@ class Foundation(ComponentResource):
     """
 
     place: Place
+    group_id: Output[str]
     workspace_id: Output[str]
     insights_id: Output[str]
     insights_connection: Output[str]
@@ -49,6 +50,7 @@ class Foundation(ComponentResource):
             tags=tags,
             opts=ResourceOptions(parent=self, protect=keep, retain_on_delete=keep),
         )
+        self.group_id = group.id
         client = authorization.get_client_config_output()
         return Place(
             group=group.name,

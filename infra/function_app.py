@@ -28,13 +28,14 @@ class FunctionApp(ComponentResource):
     """One plan per app, as Flex Consumption wants it; there are no publishing passwords."""
 
     app: Output[str]
+    app_id: Output[str]
     host_name: Output[str]
 
     def __init__(self, name: str, args: FunctionAppArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("event-driven-ai:infra:FunctionApp", name, None, opts)
         self._name, self._args, self._place = name, args, args.foundation.place
         app = self._app(self._plan(), self._container())
-        self.app, self.host_name = app.name, app.default_host_name
+        self.app, self.app_id, self.host_name = app.name, app.id, app.default_host_name
         for protocol, policy in {"scm": web.WebAppScmAllowed, "ftp": web.WebAppFtpAllowed}.items():
             policy(
                 f"{name}-{protocol}",

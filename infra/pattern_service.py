@@ -23,6 +23,7 @@ class PatternService(ComponentResource):
     """One pattern as it runs in Azure; adding a pattern needs no new file here."""
 
     app: Output[str]
+    app_id: Output[str]
     host_name: Output[str]
 
     def __init__(self, name: str, args: PatternServiceArgs, opts: ResourceOptions | None = None) -> None:
@@ -51,5 +52,5 @@ class PatternService(ComponentResource):
             ),
             opts=ResourceOptions(parent=self),
         )
-        self.app, self.host_name = app.app, app.host_name
+        self.app, self.app_id, self.host_name = app.app, app.app_id, app.host_name
         self.register_outputs({"app": self.app, "hostName": self.host_name})

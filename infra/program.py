@@ -11,6 +11,7 @@ from infra.documents import Documents, DocumentsArgs
 from infra.foundation import Foundation
 from infra.messaging import Messaging, MessagingArgs
 from infra.model import Model, ModelArgs
+from infra.observability import Observability, ObservabilityArgs
 from infra.pattern_service import PatternService, PatternServiceArgs
 from infra.secrets import Secrets, SecretsArgs
 from infra.settings import Surroundings
@@ -40,6 +41,7 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
         topology.name: PatternService(names.slug(topology.name), PatternServiceArgs(topology, around))
         for topology in patterns
     }
+    observability = Observability("observability", ObservabilityArgs(around, services, patterns))
 
     pulumi.export("resourceGroup", place.group)
     pulumi.export("serviceBusNamespace", messaging.host)
@@ -49,6 +51,7 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
     pulumi.export("storageAccount", foundation.storage_name)
     pulumi.export("modelEndpoint", model.endpoint)
     pulumi.export("functionApps", {name: service.app for name, service in services.items()})
+    pulumi.export("workbook", observability.workbook)
     pulumi.export("functionHosts", {name: service.host_name for name, service in services.items()})
 
 

@@ -15,10 +15,13 @@ TENANT = "00000000-0000-4000-8000-000000000002"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{resourceGroupName}}"
 
 PATHS: Mapping[str, str] = {
+    "applicationinsights:WebTest": "Microsoft.Insights/webtests/{webTestName}",
+    "applicationinsights:Workbook": "Microsoft.Insights/workbooks/{resourceName}",
     "applicationinsights:Component": "Microsoft.Insights/components/{resourceName}",
     "authorization:RoleAssignment": "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
     "cognitiveservices:Account": "Microsoft.CognitiveServices/accounts/{accountName}",
     "cognitiveservices:Deployment": "Microsoft.CognitiveServices/accounts/{accountName}/deployments/{deploymentName}",
+    "consumption:Budget": "{scope}/providers/Microsoft.Consumption/budgets/{budgetName}",
     "cosmosdb:DatabaseAccount": "Microsoft.DocumentDB/databaseAccounts/{accountName}",
     "cosmosdb:SqlResourceSqlContainer": "Microsoft.DocumentDB/databaseAccounts/{accountName}"
     "/sqlDatabases/{databaseName}/containers/{containerName}",
@@ -29,6 +32,10 @@ PATHS: Mapping[str, str] = {
     "keyvault:Secret": "Microsoft.KeyVault/vaults/{vaultName}/secrets/{secretName}",
     "keyvault:Vault": "Microsoft.KeyVault/vaults/{vaultName}",
     "managedidentity:UserAssignedIdentity": "Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}",
+    "monitor:ActionGroup": "Microsoft.Insights/actionGroups/{actionGroupName}",
+    "monitor:DiagnosticSetting": "{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
+    "monitor:MetricAlert": "Microsoft.Insights/metricAlerts/{ruleName}",
+    "monitor:ScheduledQueryRule": "Microsoft.Insights/scheduledQueryRules/{ruleName}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{workspaceName}",
     "resources:ResourceGroup": GROUP,
     "servicebus:DefaultRule": "Microsoft.ServiceBus/namespaces/{namespaceName}/topics/{topicName}"

@@ -26,6 +26,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "keyvault:Secret": Kind(("vaults", "secrets"), ("vaultName", "secretName"), ("secretName",)),
     "keyvault:Vault": Kind(("vaults",), ("vaultName",)),
+    "monitor:ActionGroup": Kind(("actionGroups",), ("actionGroupName",)),
+    "operationalinsights:Workspace": Kind(("workspaces",), ("workspaceName",)),
     "resources:ResourceGroup": Kind(("resourceGroups",), ("resourceGroupName",)),
     "servicebus:Namespace": Kind(("namespaces",), ("namespaceName",)),
     "servicebus:Queue": Kind(("namespaces", "queues"), ("namespaceName", "queueName"), ("queueName",)),
@@ -35,9 +37,11 @@ KINDS: Mapping[str, Kind] = {
         ("topicName", "subscriptionName"),
     ),
     "servicebus:Topic": Kind(("namespaces", "topics"), ("namespaceName", "topicName"), ("topicName",)),
+    "storage:BlobServiceProperties": Kind(("storageAccounts", "blobServices"), ("accountName", "blobServicesName")),
     "storage:StorageAccount": Kind(("storageAccounts",), ("accountName",)),
+    "web:WebApp": Kind(("sites",), ("name",)),
 }
-"""What a role can be granted on, or a setting point to. Cosmos DB's scopes say dbs and colls, unlike its ids."""
+"""What a role can be granted on, or something else point to. Cosmos DB's scopes say dbs and colls, unlike its ids."""
 
 
 def name_at(resource: Resource, key: str, stack: Stack) -> str | None:
@@ -104,6 +108,14 @@ def label_at(resource: Resource, key: str, stack: Stack) -> str:
         return label(source, stack)
     named = (each for each in stack.of_type(*KINDS) if _names(identifier, each, stack))
     return next((label(each, stack) for each in named), identifier)
+
+
+def refers(resource: Resource, key: str, target: Resource, stack: Stack) -> bool:
+    """Whether the id in an input is that of a resource; while it is unknown, whether it was computed from it."""
+    try:
+        return _names(str(resource.get(key)), target, stack)
+    except Unknown:
+        return target.urn in resource.comes_from.get(key, ())
 
 
 def _source(resource: Resource, key: str, stack: Stack) -> Resource | None:

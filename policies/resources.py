@@ -1,6 +1,6 @@
 """a declared resource, as a rule sees it, whoever declared it: the Pulumi engine, or the graph evaluated without it"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
@@ -53,6 +53,11 @@ class Resource:
         """The list at a path; nothing, if something else is there. Raises as `get`."""
         value = self.get(path)
         return cast("Sequence[Any]", value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+    def objects(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """The objects in a list, or the values of an object, at a path; what is none is left out. Raises as `get`."""
+        inner = self.sequence(path) or self.mapping(path).values()
+        return (cast("Mapping[str, Any]", each) for each in inner if isinstance(each, Mapping))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from policies.rule import Rule
 from policies.rules import (
+    alerts,
     cosmos,
     data,
     doors,
@@ -20,6 +21,6 @@ from policies.rules import (
 
 SUBJECTS = (
     service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, settings, identity, model,
-    telemetry, data, waivers,
+    telemetry, alerts, data, waivers,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(rule for subject in SUBJECTS for rule in subject.RULES)

@@ -8,7 +8,7 @@ from policies.rule import Rule, alone, is_on, requires
 
 def _is_in_zones(account: Resource, _: Stack) -> Iterator[str]:
     """Every location of the account; the inner objects of a list have no path."""
-    locations = account.sequence("locations")
+    locations = list(account.objects("locations"))
     for number, location in enumerate(locations):
         if not location.get("isZoneRedundant"):
             yield f"locations[{number}].isZoneRedundant is not true"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.graph import Graph, evaluate
+from local.graph import Graph
 
 ACCOUNT = "cosmosdb:DatabaseAccount"
 
@@ -53,9 +53,3 @@ def test_all_containers_share_what_autoscale_goes_up_to(prod: Graph, dev: Graph)
     # and where it is paid by request, there is nothing to share
     assert "options" not in dev.one("cosmosdb:SqlResourceSqlDatabase").inputs
     assert dev.one(ACCOUNT).inputs["capabilities"] == [{"name": "EnableServerless"}]
-
-
-def test_two_evaluations_of_prod_on_different_days_are_identical(prod: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.time", lambda: 4_102_444_800.0)  # 2100: nothing may ask what day it is
-
-    assert evaluate("prod") == prod

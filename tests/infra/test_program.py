@@ -127,7 +127,7 @@ def test_data_is_kept_where_the_stack_says_so(dev: Graph) -> None:
 def test_what_operators_are_told_holds_no_secret(stack: Graph) -> None:
     assert stack.exports.keys() == {
         "resourceGroup", "serviceBusNamespace", "deadLetters", "cosmosEndpoint", "keyVault", "storageAccount",
-        "modelEndpoint", "functionApps", "functionHosts",
+        "modelEndpoint", "functionApps", "functionHosts", "workbook",
     }  # fmt: skip
     assert "local-stand-in" not in json.dumps(stack.exports)
     assert stack.exports["functionApps"].keys() == {topology.name for topology in PATTERNS}

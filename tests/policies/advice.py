@@ -5,6 +5,7 @@ ADVICE = {
     "storage-zones": 1,
     "functions-zones": 1,
     "key-vault-purge-protection": 1,
+    "alert-reaches-somebody": 1,
     "data-is-protected": 3,
 }
 """Rule -> for how many resources."""

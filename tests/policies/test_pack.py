@@ -19,7 +19,9 @@ from tests.policies.engine import said
 
 REFERENCES = {
     "authorization:RoleAssignment": ("principalId", "scope"),
+    "consumption:Budget": ("scope",),
     "cosmosdb:SqlResourceSqlRoleAssignment": ("principalId", "scope", "roleDefinitionId"),
+    "monitor:DiagnosticSetting": ("resourceUri", "workspaceId"),
     "servicebus:DefaultRule": ("topicName", "subscriptionName"),
     "servicebus:Rule": ("topicName", "subscriptionName"),
     "servicebus:Subscription": ("topicName", "forwardDeadLetteredMessagesTo", "forwardTo"),
