@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pulumi import Input, Output, Resource, ResourceOptions
 from pulumi_azure_native import monitor
 
+from infra.network import Network
 from infra.secrets import Secret
 from infra.settings import Surroundings
 
@@ -21,6 +22,8 @@ class Logged:
     name: str
     id: Input[str]
     logs: Sequence[str] = ()
+    metrics: bool = True
+    """Whether it has some."""
     own_tables: bool = False
     """Whether it must be told to write into tables of its own, with typed columns, instead of AzureDiagnostics."""
 
@@ -35,8 +38,16 @@ def everything(around: Surroundings, apps: Mapping[str, Output[str]]) -> list[Lo
         Logged("blobs", foundation.blobs.id, ("StorageWrite", "StorageDelete")),
         Logged("workspace", foundation.workspace_id),
         *([] if isinstance(access, Secret) else [Logged("model", access.id)]),
+        *_network(around.network),
         *(Logged(service, app) for service, app in apps.items()),
     ]  # fmt: skip
+
+
+def _network(network: Network | None) -> list[Logged]:
+    if network is None:
+        return []
+    guards = (Logged(f"{subnet}-guard", guard, metrics=False) for subnet, guard in network.guards.items())
+    return [Logged("network", network.id), *guards]
 
 
 def send(logged: Logged, workspace: Output[str], parent: Resource) -> None:
@@ -51,6 +62,6 @@ def send(logged: Logged, workspace: Output[str], parent: Resource) -> None:
             *(monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in logged.logs),
             *([] if logged.logs else [monitor.DiagnosticsLogSettingsArgs(category_group=ALL, enabled=True)]),
         ],
-        metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+        metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)] if logged.metrics else [],
         opts=ResourceOptions(parent=parent),
     )

@@ -9,6 +9,7 @@ from pulumi_azure_native.managedidentity import UserAssignedIdentity
 
 from infra import config
 from infra.foundation import Foundation
+from infra.inbound import Inbound
 from infra.settings import Settings
 
 
@@ -18,6 +19,9 @@ class FunctionAppArgs:
     size: config.Functions
     identity: UserAssignedIdentity
     settings: Settings
+    inbound: Inbound
+    subnet: Output[str] | None
+    """Where its calls start from, if the stack has a network."""
     always_ready: Sequence[str]
     """Functions that keep warm instances."""
     after: Sequence[Resource]
@@ -82,6 +86,8 @@ class FunctionApp(ComponentResource):
             kind="functionapp,linux",
             server_farm_id=plan,
             https_only=True,
+            public_network_access=self._args.inbound.public_access,
+            virtual_network_subnet_id=self._args.subnet,
             identity=web.ManagedServiceIdentityArgs(
                 type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
             ),
@@ -89,16 +95,17 @@ class FunctionApp(ComponentResource):
             function_app_config=self._flex(code),
             # Not SiteConfigArgs: it adds netFrameworkVersion, which Flex Consumption refuses, as it does ftpsState
             # (pulumi-azure-native#4168, terraform-azurerm-avm-res-web-site#360).
-            site_config=web.SiteConfigArgsDict(
-                app_settings=[
+            site_config={
+                **self._args.inbound.restrictions(),
+                "app_settings": [
                     web.NameValuePairArgsDict(name=name, value=value)
                     for name, value in sorted(self._args.settings.items())
                 ],
-                min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
-                scm_min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
-                http20_enabled=True,
-                remote_debugging_enabled=False,
-            ),
+                "min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                "scm_min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                "http20_enabled": True,
+                "remote_debugging_enabled": False,
+            },
             opts=ResourceOptions(parent=self, depends_on=self._args.after),
         )
 

@@ -7,6 +7,7 @@ from pulumi_azure_native.managedidentity import UserAssignedIdentity
 
 from infra import grants
 from infra.function_app import FunctionApp, FunctionAppArgs
+from infra.inbound import inbound
 from infra.roles import Grantee
 from infra.settings import Surroundings, settings
 from infra.subscriptions import subscribe
@@ -39,6 +40,7 @@ class PatternService(ComponentResource):
             tags=place.tags,
             opts=ResourceOptions(parent=self),
         )
+        network = around.network
         grantee = Grantee(service=name, principal=identity.principal_id, place=place, parent=self)
         app = FunctionApp(
             name,
@@ -47,10 +49,14 @@ class PatternService(ComponentResource):
                 size=around.config.functions,
                 identity=identity,
                 settings=settings(topology, around, identity.client_id),
+                inbound=inbound(around.config.network, http=topology.http),
+                subnet=network.apps if network else None,
                 always_ready=topology.always_ready,
-                after=grants.assign(grantee, topology, subscriptions, around),
+                after=[*grants.assign(grantee, topology, subscriptions, around), *(around.ready)],
             ),
             opts=ResourceOptions(parent=self),
         )
+        if network:
+            network.reach(name, app.app_id, "sites", self)
         self.app, self.app_id, self.host_name = app.app, app.app_id, app.host_name
         self.register_outputs({"app": self.app, "hostName": self.host_name})

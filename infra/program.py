@@ -11,9 +11,10 @@ from infra.documents import Documents, DocumentsArgs
 from infra.foundation import Foundation
 from infra.messaging import Messaging, MessagingArgs
 from infra.model import Model, ModelArgs
+from infra.network import Network, NetworkArgs
 from infra.observability import Observability, ObservabilityArgs
 from infra.pattern_service import PatternService, PatternServiceArgs
-from infra.secrets import Secrets, SecretsArgs
+from infra.secrets import Secret, Secrets, SecretsArgs
 from infra.settings import Surroundings
 from infra.unrouted import keep_unrouted
 from services.kernel.access import grants
@@ -36,7 +37,11 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
     documents = Documents("documents", DocumentsArgs(place, config.documents, containers_of(patterns)))
     model = Model("model", ModelArgs(place, config.model, foundation.vault_name))
     secrets = Secrets("secrets", SecretsArgs(place, foundation.vault_name, config.secrets))
-    around = Surroundings(config, foundation, messaging, documents, model, secrets)
+    network = Network("network", NetworkArgs(place, config.network)) if place.private else None
+    if network:
+        reach_all(network, foundation, messaging, documents, model)
+    ready = tuple(network.ready) if network else ()
+    around = Surroundings(config, foundation, messaging, documents, model, secrets, network, ready)
     services = {
         topology.name: PatternService(names.slug(topology.name), PatternServiceArgs(topology, around))
         for topology in patterns
@@ -51,8 +56,23 @@ def main(patterns: Sequence[Topology] = PATTERNS) -> None:
     pulumi.export("storageAccount", foundation.storage_name)
     pulumi.export("modelEndpoint", model.endpoint)
     pulumi.export("functionApps", {name: service.app for name, service in services.items()})
+    if network:
+        pulumi.export("outboundAddress", network.outbound_address)
     pulumi.export("workbook", observability.workbook)
     pulumi.export("functionHosts", {name: service.host_name for name, service in services.items()})
+
+
+def reach_all(
+    network: Network, foundation: Foundation, messaging: Messaging, documents: Documents, model: Model
+) -> None:
+    """Give everything that services talk to an address in the network."""
+    network.reach("messaging", messaging.namespace_id, "namespace")
+    network.reach("documents", documents.account_id, "Sql")
+    network.reach("vault", foundation.vault_id, "vault")
+    network.reach("blobs", foundation.storage_id, "blob")
+    network.reach("tables", foundation.storage_id, "table")
+    if not isinstance(model.access, Secret):
+        network.reach("model", model.access.id, "account")
 
 
 def topics_of(patterns: Sequence[Topology]) -> set[Topic]:

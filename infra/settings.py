@@ -4,10 +4,10 @@ The names are a contract. Connections follow the convention of the Functions bin
 `Cosmos__...` name an identity here, where on a laptop `ServiceBus` and `Cosmos` hold a connection string.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pulumi import Input, Output
+from pulumi import Input, Output, Resource
 
 from infra import names
 from infra.config import Config
@@ -15,6 +15,7 @@ from infra.documents import Documents
 from infra.foundation import Foundation
 from infra.messaging import Messaging
 from infra.model import Model
+from infra.network import Network
 from infra.secrets import Secret, Secrets
 from services.kernel.topology import Topology
 
@@ -31,6 +32,10 @@ class Surroundings:
     documents: Documents
     model: Model
     secrets: Secrets
+    network: Network | None
+    """None where the stack is public."""
+    ready: Sequence[Resource] = ()
+    """What an app's surroundings must have besides before it starts: addresses and names in the network."""
 
 
 def settings(topology: Topology, around: Surroundings, client_id: Output[str]) -> Settings:

@@ -36,7 +36,17 @@ PATHS: Mapping[str, str] = {
     "monitor:DiagnosticSetting": "{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
     "monitor:MetricAlert": "Microsoft.Insights/metricAlerts/{ruleName}",
     "monitor:ScheduledQueryRule": "Microsoft.Insights/scheduledQueryRules/{ruleName}",
+    "network:NatGateway": "Microsoft.Network/natGateways/{natGatewayName}",
+    "network:NetworkSecurityGroup": "Microsoft.Network/networkSecurityGroups/{networkSecurityGroupName}",
+    "network:PrivateDnsZoneGroup": "Microsoft.Network/privateEndpoints/{privateEndpointName}"
+    "/privateDnsZoneGroups/{privateDnsZoneGroupName}",
+    "network:PrivateEndpoint": "Microsoft.Network/privateEndpoints/{privateEndpointName}",
+    "network:PublicIPAddress": "Microsoft.Network/publicIPAddresses/{publicIpAddressName}",
+    "network:VirtualNetwork": "Microsoft.Network/virtualNetworks/{virtualNetworkName}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{workspaceName}",
+    "privatedns:PrivateZone": "Microsoft.Network/privateDnsZones/{privateZoneName}",
+    "privatedns:VirtualNetworkLink": "Microsoft.Network/privateDnsZones/{privateZoneName}"
+    "/virtualNetworkLinks/{virtualNetworkLinkName}",
     "resources:ResourceGroup": GROUP,
     "servicebus:DefaultRule": "Microsoft.ServiceBus/namespaces/{namespaceName}/topics/{topicName}"
     "/subscriptions/{subscriptionName}/rules/$Default",
@@ -78,6 +88,7 @@ OUTPUTS: Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
         "clientId": _guid("client", name),
         "tenantId": TENANT,
     },
+    "network:PublicIPAddress": lambda *_: {"ipAddress": "198.51.100.7"},
     "servicebus:Namespace": lambda name, _: {"serviceBusEndpoint": f"https://{name}.servicebus.windows.net:443/"},
     "storage:StorageAccount": lambda name, _: {
         "primaryEndpoints": {kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("blob", "queue", "table")},

@@ -1,6 +1,6 @@
 """the id or name that one resource holds of another -> that other resource, also while Azure has not named it yet"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from policies.resources import Resource, Stack, Unknown
@@ -27,6 +27,8 @@ KINDS: Mapping[str, Kind] = {
     "keyvault:Secret": Kind(("vaults", "secrets"), ("vaultName", "secretName"), ("secretName",)),
     "keyvault:Vault": Kind(("vaults",), ("vaultName",)),
     "monitor:ActionGroup": Kind(("actionGroups",), ("actionGroupName",)),
+    "network:NetworkSecurityGroup": Kind(("networkSecurityGroups",), ("networkSecurityGroupName",)),
+    "network:VirtualNetwork": Kind(("virtualNetworks",), ("virtualNetworkName",)),
     "operationalinsights:Workspace": Kind(("workspaces",), ("workspaceName",)),
     "resources:ResourceGroup": Kind(("resourceGroups",), ("resourceGroupName",)),
     "servicebus:Namespace": Kind(("namespaces",), ("namespaceName",)),
@@ -112,8 +114,13 @@ def label_at(resource: Resource, key: str, stack: Stack) -> str:
 
 def refers(resource: Resource, key: str, target: Resource, stack: Stack) -> bool:
     """Whether the id in an input is that of a resource; while it is unknown, whether it was computed from it."""
+    return refers_by(lambda: resource.get(key), resource, key, target, stack)
+
+
+def refers_by(read: Callable[[], object], resource: Resource, key: str, target: Resource, stack: Stack) -> bool:
+    """As `refers`, of an id that stands deeper in an input; `read` gets it."""
     try:
-        return _names(str(resource.get(key)), target, stack)
+        return _names(str(read()), target, stack)
     except Unknown:
         return target.urn in resource.comes_from.get(key, ())
 

@@ -10,6 +10,7 @@ from policies.rules import (
     identity,
     key_vault,
     model,
+    network,
     service_bus,
     settings,
     storage,
@@ -21,6 +22,6 @@ from policies.rules import (
 
 SUBJECTS = (
     service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, settings, identity, model,
-    telemetry, alerts, data, waivers,
+    network, telemetry, alerts, data, waivers,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(rule for subject in SUBJECTS for rule in subject.RULES)

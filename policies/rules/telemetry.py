@@ -14,6 +14,8 @@ LOGGING = (
     "storage:BlobServiceProperties",
     "operationalinsights:Workspace",
     "cognitiveservices:Account",
+    "network:VirtualNetwork",
+    "network:NetworkSecurityGroup",
     "web:WebApp",
 )
 

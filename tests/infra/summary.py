@@ -25,10 +25,24 @@ ROLES = {
 REVIEWED = Path(__file__).parent / "expected" / "dev.yaml"
 """Written by a person: what a generated list would compare with itself."""
 
+PROD = REVIEWED.with_name("prod.yaml")
+SAME = "as in dev.yaml"
+"""The sections that a review takes over from that of stack dev."""
+
 
 def differences(graph: Graph) -> Sequence[str]:
     """The lines in which the program's dev and the review differ, as a unified diff; none if they agree."""
-    reviewed, declared = yaml.safe_load(REVIEWED.read_text("utf-8")), summarized(graph)
+    return _compared(yaml.safe_load(REVIEWED.read_text("utf-8")), summarized(graph))
+
+
+def differences_of_prod(graph: Graph) -> Sequence[str]:
+    """As `differences`, for stack prod and what it has besides."""
+    own, dev = (yaml.safe_load(file.read_text("utf-8")) for file in (PROD, REVIEWED))
+    reviewed = {**{section: dev[section] for section in own.pop(SAME)}, **own}
+    return _compared(reviewed, {**summarized(graph), **guarded(graph)})
+
+
+def _compared(reviewed: object, declared: object) -> Sequence[str]:
     return list(unified_diff(_lines(reviewed), _lines(declared), "reviewed", "declared", lineterm=""))
 
 
@@ -61,6 +75,38 @@ def summarized(graph: Graph) -> dict[str, Any]:
             for identity in graph.of_type("managedidentity:UserAssignedIdentity")
         },
     }
+
+
+def guarded(graph: Graph) -> dict[str, Any]:
+    """Where things answer, what stays, who is told; an app's own endpoint and door belong to its pattern."""
+    endpoints = graph.of_type("network:PrivateEndpoint")
+    apps = {app.name for app in graph.of_type("web:WebApp")}
+    return {
+        "answers outside": sorted(
+            each.name
+            for each in graph.resources
+            if not each.type.endswith(":WebApp") and "Enabled" in str(_public_access(each))
+        ),
+        "answers inside": {each.name: _leads_to(graph, each) for each in endpoints if each.name not in apps},
+        "refuses to be deleted": sorted({each.type.partition(":")[2] for each in graph.resources if each.protect}),
+        "alerts": {
+            each.name: each.inputs["severity"]
+            for each in (*graph.of_type("monitor:MetricAlert"), *graph.of_type("monitor:ScheduledQueryRule"))
+            if not each.name.endswith("-answers")
+        },
+    }
+
+
+def _public_access(resource: Resource) -> object:
+    return resource.inputs.get("publicNetworkAccess") or resource.inputs.get("properties", {}).get(
+        "publicNetworkAccess"
+    )
+
+
+def _leads_to(graph: Graph, endpoint: Resource) -> str:
+    (connection,) = endpoint.inputs["privateLinkServiceConnections"]
+    (part,) = connection["groupIds"]
+    return f"{part} of {graph.by_id(connection['privateLinkServiceId']).name}"
 
 
 def _topic(topic: Resource) -> dict[str, Any]:

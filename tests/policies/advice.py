@@ -5,10 +5,17 @@ ADVICE = {
     "storage-zones": 1,
     "functions-zones": 1,
     "key-vault-purge-protection": 1,
+    "network-closed": 5,
+    "network-denies-by-default": 3,
+    "network-endpoint": 6,
+    "functions-in-network": 1,
+    "functions-few-may-knock": 1,
     "alert-reaches-somebody": 1,
     "data-is-protected": 3,
 }
 """Rule -> for how many resources."""
 
-UNJUDGED = frozenset({"waiver-in-force", "key-vault-content-type"})
+UNJUDGED = frozenset(
+    {"waiver-in-force", "key-vault-content-type", "subnet-guarded", "subnet-way-out", "security-group-refuses"}
+)
 """Rules that find nothing to judge in stack dev; stack prod, or an example, has it."""
