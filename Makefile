@@ -37,7 +37,7 @@ check: setup ## static: ruff, pyright strict, import contracts, shape and house 
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/basedpyright && .venv/bin/lint-imports && $(PY) -m pytest tests/architecture
 
 fix: setup ## repair what ruff can repair, write the generated pages anew
-	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && $(PY) -m local fidelity && $(PY) -m policies --list > docs/policies.md
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && $(PY) -m local fidelity && $(PY) -m policies --list > docs/policies.md && $(PY) -m infra.role_matrix > docs/roles.md
 
 policy: setup ## check the resource graph against the policies, without cloud or CLI (STACK=dev)
 	@$(PY) -m policies --stack $(STACK)

@@ -88,7 +88,7 @@ OUTPUTS: Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
         "clientId": _guid("client", name),
         "tenantId": TENANT,
     },
-    "network:PublicIPAddress": lambda *_: {"ipAddress": "198.51.100.7"},
+    "network:PublicIPAddress": lambda _name, _inputs: {"ipAddress": "198.51.100.7"},
     "servicebus:Namespace": lambda name, _: {"serviceBusEndpoint": f"https://{name}.servicebus.windows.net:443/"},
     "storage:StorageAccount": lambda name, _: {
         "primaryEndpoints": {kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("blob", "queue", "table")},
