@@ -106,8 +106,8 @@ def why_not_asked(event: Event[ItemChanged], sight: Sight, changes: Delta) -> st
     """
     if sight.item is not None and event.data.by_ai and is_as_ai_wrote_it(sight.item):
         return "as AI wrote it"
-    if sight.is_deleted and sight.was_deleted:
-        return "still deleted"
+    if sight.is_deleted and (sight.known is None or sight.was_deleted):
+        return "deleted before it was looked at" if sight.known is None else "still deleted"
     if not sight.is_deleted and not changes.count:
         return "nothing that matters changed"
     return None
@@ -150,7 +150,7 @@ def _version(event: Event[ItemChanged], sight: Sight, decided: Mapping[str, Any]
     gone: dict[str, Any] = {"ttl": int(KEPT.total_seconds())} if sight.is_deleted else {}
     document = {
         "kind": "version",
-        "of": event.data.item.model_dump(),
+        "ref": event.data.item.model_dump(),
         "item_kind": sight.kind,
         "customer_id": sight.customer_id,
         "etag": sight.etag,

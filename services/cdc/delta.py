@@ -55,7 +55,8 @@ class Difference:
 
     def told(self) -> tuple[str | None, str | None]:
         """Before and after as JSON, cut around where they differ; None where there is no value."""
-        before, after = _json(self.before), _json(self.after)
+        before = str(self.before["begins"]) if is_folded(self.before) else _json(self.before)
+        after = _json(self.after)
         if before is None or after is None:
             return _cut(before, 0), _cut(after, 0)
         start = max(0, _same_beginning(before, after) - CONTEXT)
@@ -88,7 +89,7 @@ def differences(before: Any, after: Any, path: Path = ()) -> Generator[Differenc
             yield Difference(path, before, after)
     elif isinstance(before, dict) and isinstance(after, dict):
         old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
-        for name in old.keys() | new.keys():
+        for name in sorted(old.keys() | new.keys()):
             yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), (*path, name))
     elif isinstance(before, list) and isinstance(after, list):
         yield from _in_a_list(cast("list[Any]", before), cast("list[Any]", after), path)
@@ -115,9 +116,7 @@ def _same(before: Any, after: Any) -> bool:
 
 
 def _json(value: Any) -> str | None:
-    if value is ABSENT:
-        return None
-    return str(value["begins"]) if is_folded(value) else as_text(value)
+    return None if value is ABSENT else as_text(value)
 
 
 def _same_beginning(one: str, other: str) -> int:

@@ -18,6 +18,7 @@ from azure.cosmos.exceptions import CosmosAccessConditionFailedError, CosmosReso
 
 from services.cdc.decide import GONE
 from services.cdc.events import ItemChanged, ItemRef
+from services.cdc.handler import item_now
 from services.cdc.relay import announced, item_changed, session_of
 from services.cdc.topology import CHANGE_ANALYST
 from services.entities import BUDGETS, ITEM_VERSIONS, ITEMS
@@ -25,7 +26,6 @@ from services.kernel import connections
 from services.kernel.backlog import measure
 from services.kernel.budget import today
 from services.kernel.message import Outgoing
-from services.kernel.outcome import Park
 from services.kernel.service import Service
 from services.kernel.settings import settings
 from services.kernel.store import Document, Store
@@ -51,7 +51,7 @@ ITEMS_OF = (
     "AND (NOT IS_DEFINED(c.kind) OR c.kind NOT IN ('inbox', 'outbox'))"
 )
 VERSIONS_AFTER = (
-    "SELECT TOP @page c.item, c.of, c.etag, c.analysed_at FROM c WHERE c.item > @after AND c.kind = 'version' "
+    "SELECT TOP @page c.item, c.ref, c.etag, c.analysed_at FROM c WHERE c.item > @after AND c.kind = 'version' "
     "AND c.operation != 'delete' ORDER BY c.item"
 )
 
@@ -112,25 +112,25 @@ async def _look_at_items(store: Store, after: str, number: str) -> tuple[int, li
     found: list[Outgoing] = []
     for item in page:
         if analysed.get(session_of(_ref(item))) != item["_etag"]:
-            found += await _as_it_is(store, item, number)
+            found += await _about(store, _ref(item), number)
     return len(page), found, last
 
 
 async def _look_at_versions(store: Store, after: str, number: str) -> tuple[int, list[Outgoing], str | None]:
     """Versions whose item is gone."""
     page = await store.query(ITEM_VERSIONS, VERSIONS_AFTER, {"page": PAGE, "after": after})
-    partitions = sorted({version["of"]["partition"] for version in page})
+    partitions = sorted({version["ref"]["partition"] for version in page})
     there = await store.query(
         ITEMS,
         "SELECT c.id, c.entity_id FROM c WHERE ARRAY_CONTAINS(@partitions, c.entity_id)",
         {"partitions": partitions},
     )
     found = {(item["entity_id"], item["id"]) for item in there}
-    gone = [version for version in page if (version["of"]["partition"], version["of"]["id"]) not in found]
+    gone = [version for version in page if (version["ref"]["partition"], version["ref"]["id"]) not in found]
     missed = [
         announced(
             ItemChanged(
-                item=ItemRef.model_validate(version["of"]),
+                item=ItemRef.model_validate(version["ref"]),
                 etag=GONE,
                 time=datetime.fromisoformat(version["analysed_at"]),
             ),
@@ -153,15 +153,10 @@ async def _etags(store: Store, versions: list[str]) -> dict[str, str]:
     return {version["item"]: version["etag"] for version in found}
 
 
-async def _as_it_is(store: Store, item: Mapping[str, Any], number: str) -> list[Outgoing]:
+async def _about(store: Store, item: ItemRef, number: str) -> list[Outgoing]:
     """The message about an item, with what only the whole document tells: whether AI wrote it."""
-    found = await store.query(
-        ITEMS, "SELECT * FROM c WHERE c.id = @id", {"id": item["id"]}, partition=item["entity_id"]
-    )
-    try:
-        return [item_changed(document, SOURCE, number) for document in found]
-    except Park:  # the feed has parked it; a walk that did so each time round would fill the queue
-        return []
+    document = await item_now(store, item)
+    return [item_changed(document, SOURCE, number)] if document else []
 
 
 def _ref(item: Mapping[str, Any]) -> ItemRef:

@@ -27,9 +27,11 @@ def as_text(value: Any) -> str:
 
 def snapshot(content: Mapping[str, Any]) -> dict[str, Any]:
     """What is remembered of a content. Of one that is too large the largest fields are folded first."""
-    kept = {name: _bounded(value) for name, value in content.items()}
-    sizes = sorted(((len(as_text(value)), name) for name, value in kept.items()), reverse=True)
-    total = sum(size + len(name) for size, name in sizes)
+    kept: dict[str, Any] = _bounded(dict(content))
+    if is_folded(kept):
+        return kept
+    sizes = sorted(((len(as_text({name: value})), name) for name, value in kept.items()), reverse=True)
+    total = sum(size for size, _ in sizes)
     for size, name in sizes:
         if total <= LARGEST:
             break
