@@ -18,6 +18,8 @@ MOST = 24
 LONGEST = 240
 """Characters of a value that are told, before and after each."""
 LONGEST_PATH = 120
+LONGEST_CLOSED = 40
+"""Characters of a value that can be one of few, as a status is."""
 CONTEXT = 40
 """Characters of a text that are told in front of where it changed."""
 
@@ -41,7 +43,8 @@ class Difference:
 
     @property
     def escalates(self) -> bool:
-        return bool(names_in(self.path) & ESCALATING)
+        closed = _is_closed(self.before) and _is_closed(self.after)
+        return closed and bool(names_in(self.path) & ESCALATING)
 
     @property
     def is_weighty(self) -> bool:
@@ -85,10 +88,11 @@ def delta(before: Any, after: Any) -> Delta:
 def differences(before: Any, after: Any, path: Path = ()) -> Generator[Difference]:
     """Every path at which they differ, as deep down as both have a value of the same shape."""
     if is_folded(before):
-        if not is_still(before, after):
+        if after is ABSENT or not is_still(before, after):
             yield Difference(path, before, after)
-    elif isinstance(before, dict) and isinstance(after, dict):
-        old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
+    elif _is_object(before, after) and _is_object(after, before):
+        old: dict[str, Any] = {} if before is ABSENT else before
+        new: dict[str, Any] = {} if after is ABSENT else after
         for name in sorted(old.keys() | new.keys()):
             yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), (*path, name))
     elif isinstance(before, list) and isinstance(after, list):
@@ -108,11 +112,21 @@ def _in_a_list(before: list[Any], after: list[Any], path: Path) -> Generator[Dif
         yield from differences(was, is_now, (*path, at))
 
 
+def _is_object(value: Any, other: Any) -> bool:
+    """Whether to look into it. An object that comes or goes is told member by member, for each may escalate."""
+    return isinstance(value, dict) or (value is ABSENT and isinstance(other, dict) and bool(cast("Any", other)))
+
+
 def _same(before: Any, after: Any) -> bool:
     """In JSON 1 and 1.0 are the same number, and neither is `true`."""
     if before is ABSENT or after is ABSENT or isinstance(before, bool) or isinstance(after, bool):
         return before is after
     return bool(before == after)
+
+
+def _is_closed(value: Any) -> bool:
+    """Whether a value is one of few, as a status is: a text in its place escalates nothing."""
+    return len(value) <= LONGEST_CLOSED if isinstance(value, str) else not isinstance(value, dict | list)
 
 
 def _json(value: Any) -> str | None:

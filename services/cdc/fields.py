@@ -48,7 +48,7 @@ ESCALATING = frozenset(
         "urgency",
     }
 )
-"""Fields with a closed meaning: only a change of one of these may start a workflow. Free texts are not among them, or
+"""Fields that hold one of few values: only a change of one of these may start a workflow. Texts are not among them, or
 whoever can write a note could start one."""
 
 WEIGHTY = ESCALATING | frozenset(

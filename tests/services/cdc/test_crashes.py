@@ -10,11 +10,11 @@ from tests.services.kernel.test_crashes import CALL, FORGET, PUBLISH, STEPS, Ste
 from tests.services.world import NewWorld, World
 
 
-async def one_change(world: World) -> None:
+async def one_change(world: World, **said: str) -> None:
     """An item that was analysed, and a message about what has changed since."""
     world.set(Outbox__olderThanSeconds=0.001)
     await seen(world, world.start(SERVICE), order())
-    await write(world, order(status="overdue"))
+    await write(world, order(**(said or {"status": "overdue"})))
     await tell(world, *(changed(document) for document in await feed(world)))
 
 
@@ -86,16 +86,16 @@ async def test_a_process_that_dies_after_every_step_in_turn_does_everything_once
 async def test_an_item_that_changes_between_a_crash_and_the_next_attempt_is_analysed_as_it_is_then(
     world: World,
 ) -> None:
-    # given: the answer about one delta is written down, its effect is not
-    await one_change(world)
+    # given: the answer about a new amount is written down, its effect is not
+    await one_change(world, total="99")
     with dying_after(STEPS["write the ledger"]):
         await world.drain(world.start(SERVICE))
 
-    # when
-    await write(world, order(status="placed", notes="Ring once."))
+    # when: the amount was a mistake
+    await write(world, order(notes="Ring once."))
     await settled_world(world)
 
-    # then: that answer is not taken for one about another delta
+    # then: that answer is not taken for one about the note
     assert await detected(world) == []
     (version,) = await world.documents("item-versions", "version")
     assert version["content"]["notes"] == "Ring once."

@@ -40,6 +40,10 @@ def told(before: Any, after: Any) -> list[tuple[str, str | None, str | None]]:
         ({"a": [{"q": 1}, {"q": 2}]}, {"a": [{"q": 1}, {"q": 3}]}, [("a[1].q", "2", "3")]),
         ({"a": []}, {"a": [[]]}, [("a[0]", None, "[]")]),
         ({"a": "x"}, {"a": "y"}, [("a", '"x"', '"y"')]),
+        ({}, {"a": {"b": 1, "c": {"d": 2}}}, [("a.b", None, "1"), ("a.c.d", None, "2")]),
+        ({"a": {"b": 1}}, {}, [("a.b", "1", None)]),
+        ({}, {"a": {}}, [("a", None, "{}")]),
+        ({"a": {}}, {}, [("a", "{}", None)]),
     ],
 )
 def test_what_differs_is_told_with_before_and_after(before: Any, after: Any, expected: list[Any]) -> None:
@@ -101,9 +105,8 @@ def _numbers_alike(value: Any) -> Any:
 def test_a_delta_is_bounded_whatever_changed(one: dict[str, Any], other: dict[str, Any]) -> None:
     large = {f"{name}-{number}-{'p' * 300}": [value] * 50 for name, value in other.items() for number in range(9)}
     prompt = CHANGE.messages(facts_of("other", "update", delta(snapshot(one), large)))[1]["content"]
-    assert (
-        len(prompt) < MOST * (2 * 6 * (LONGEST + 6) + LONGEST_PATH * 6 + 100) + 200
-    )  # a character may be escaped to six
+    value, path = 6 * (LONGEST + 6), 6 * LONGEST_PATH  # escaped, a character is six
+    assert len(prompt) < MOST * (2 * value + path + 100) + 200
 
 
 # -- what is remembered ------------------------------------------------------------------------------------------------
@@ -122,6 +125,12 @@ def test_a_text_that_is_too_long_is_folded_and_still_compared_exactly() -> None:
     assert delta(kept, {"notes": long, "status": "open"}).count == 0
     ((name, was, is_now),) = told(kept, {"notes": f"{long}!", "status": "open"})
     assert (name, was and was[:4], is_now and is_now[:6]) == ("notes", "...x", "...xxx")
+
+
+def test_a_folded_value_that_is_taken_away_or_replaced_is_told_of() -> None:
+    kept = snapshot({"notes": "x" * (LONGEST_TEXT + 1)})
+    assert [after for _, _, after in told(kept, {})] == [None]
+    assert [after for _, _, after in told(kept, {"notes": 7})] == ["7"]
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,25 @@ def legal(about: ChangeFacts) -> dict[str, list[Any]]:
         ({}, {"complaint": True}, True),
         ({"lines": [{"status": "ok"}]}, {"lines": [{"status": "broken"}]}, True),
         ({"payment": {"Status": "open"}}, {"payment": {"Status": "failed"}}, True),
+        ({}, {"payment": {"status": "failed"}}, True),
+        ({"status": "placed"}, {"status": TEMPTING}, False),
+        ({"status": "placed"}, {"status": [TEMPTING]}, False),
         ({"notes": "hello"}, {"notes": TEMPTING}, False),
         ({"total": "7"}, {"total": "9000"}, False),
         ({"email": "a@b"}, {"email": TEMPTING}, False),
     ],
-    ids=["status", "complaint", "in a list", "in an object", "a tempting note", "an amount", "a tempting address"],
+    ids=[
+        "status",
+        "complaint",
+        "in a list",
+        "in an object",
+        "a new object",
+        "a text for a status",
+        "a list for a status",
+        "a tempting note",
+        "an amount",
+        "a tempting address",
+    ],
 )
 def test_a_workflow_may_be_started_only_where_a_field_changed_that_may_start_one(
     before: dict[str, Any], after: dict[str, Any], may: bool

@@ -166,6 +166,23 @@ async def test_a_crash_between_relaying_and_remembering_repeats_the_page_as_the_
     assert len(await notes(world)) == 1
 
 
+async def test_a_page_that_is_repeated_tells_of_what_has_changed_meanwhile(world: World, process: Service) -> None:
+    # given
+    await write(world, order())
+    with dying_after((Service, "send")):
+        await reconcile_items(world.start(SERVICE))
+    await world.drain(process)
+
+    # when
+    stored = await write(world, order(status="overdue"))
+    await reconcile_items(process)
+    await world.drain(process)
+
+    # then
+    assert [version["etag"] for version in await versions(world)] == [stored["_etag"]]
+    assert not await world.parked()
+
+
 async def test_what_is_lost_again_is_found_again_in_the_next_round(world: World, process: Service) -> None:
     # given: a message of the first round came to nothing
     await write(world, order())
