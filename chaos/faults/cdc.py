@@ -153,7 +153,7 @@ MUTANTS: tuple[Mutant, ...] = (
         old="        if after is ABSENT or not is_still(before, after):",
         new="        if after is ABSENT:",
         tests=DELTA,
-        names="test_what_is_remembered_fits_a_commit_and_still_tells_every_change",
+        names="test_no_change_escapes_and_none_is_made_up",
     ),
     Mutant(
         name="a forged fold",
