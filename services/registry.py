@@ -2,5 +2,6 @@
 
 from services.inference.topology import TOPOLOGY as INFERENCE
 from services.kernel.topology import Topology
+from services.saga.topology import TOPOLOGY as SAGA
 
-PATTERNS: tuple[Topology, ...] = (INFERENCE,)
+PATTERNS: tuple[Topology, ...] = (INFERENCE, SAGA)
