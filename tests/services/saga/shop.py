@@ -53,9 +53,9 @@ async def put_order(world: World, order_id: str = "O-1", customer: str = "C-1", 
     """Two desks and three lamps: 615.00 EUR."""
     place = safe_id("order", order_id)
     lines = [
-        {"product_id": "P-100", "quantity": 2, "unit_price": "249"},
-        {"product_id": "P-110", "quantity": 1, "unit_price": "39"},
-        {"product_id": "P-110", "quantity": 2, "unit_price": "39"},
+        {"product_id": "P-100", "quantity": 2, "unit_price": "249.00"},
+        {"product_id": "P-110", "quantity": 1, "unit_price": "39.00"},
+        {"product_id": "P-110", "quantity": 2, "unit_price": "39.00"},
     ]
     order = {"kind": "order", "order_id": order_id, "customer_id": customer, "items": lines, "currency": "EUR"}
     await world.put(
