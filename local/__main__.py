@@ -12,6 +12,8 @@ COMMANDS = {
     "servicebus": ("local.servicebus.cli", "serve", "The Service Bus emulator, alone."),
     "cosmos": ("local.cosmos.cli", "serve", "The Cosmos DB emulator, alone."),
     "model": ("local.model.cli", "serve", "The model stand-in, alone."),
+    "mailbox": ("local.mailbox.cli", "serve", "The mailbox that notifications are delivered to, alone."),
+    "inbox": ("local.mailbox.cli", "inbox", "What arrived in the mailbox of the local stack."),
     "host": ("local.host.cli", "serve", "Host function apps as the Azure Functions host would."),
     "fidelity": ("local.fidelity", "write_page", "Write FIDELITY.md from what the emulators claim."),
 }

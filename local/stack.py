@@ -20,6 +20,7 @@ from azure.cosmos.exceptions import CosmosResourceExistsError
 from azure.servicebus.aio import ServiceBusClient
 
 from local.cosmos.auth import WELL_KNOWN_KEY as COSMOS_KEY
+from local.mailbox.server import at_port
 from local.processes import Child, Processes, free_port
 from local.provision import Addresses, App, Plan, plan
 from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
@@ -41,6 +42,7 @@ class Stack:
         self.processes = Processes(self.folder)
         self.plan: Plan
         self.addresses: Addresses
+        self.mailbox_port = 0
 
     @property
     def real_model(self) -> str:
@@ -79,7 +81,7 @@ class Stack:
         self.start_hosts(together=together)
 
     def start_emulators(self, env: Mapping[str, str], knobs: str = "{}") -> None:
-        """Start the three emulators on the state that is there."""
+        """Start the emulators on the state that is there."""
         self._write("run/servicebus.json", json.loads(self.plan.bus.dump()))
         self._write("run/servicebus-keys.json", self.plan.bus_principals.model_dump(mode="json", by_alias=True))
         self._write("run/cosmos-keys.json", self.plan.cosmos_principals.model_dump(mode="json", by_alias=True))
@@ -89,7 +91,7 @@ class Stack:
             model_url=os.environ.get("OPENAI_BASE_URL", ""),
             model_key=os.urandom(16).hex(),
         )
-        children = [self.start_bus(), self.start_cosmos()]
+        children = [self.start_bus(), self.start_cosmos(), self.start_mailbox()]
         if not REAL_MODEL_KEY:
             children.append(self.start_model(env, knobs))
         for child in children:
@@ -104,6 +106,10 @@ class Stack:
         options = ["--principals", str(self.folder / "run" / "cosmos-keys.json")]
         return self._emulator("cosmos", self.addresses.cosmos_port, options)
 
+    def start_mailbox(self) -> Child:
+        self.mailbox_port = free_port()
+        return self._emulator("mailbox", self.mailbox_port, [])
+
     def start_model(self, env: Mapping[str, str], knobs: str = "{}") -> Child:
         port = free_port()
         at = self.addresses
@@ -115,7 +121,8 @@ class Stack:
 
     def start_hosts(self, *, together: bool = False) -> None:
         """Start the function apps, each with its own settings."""
-        self._write("run/secrets.json", {**self.plan.secrets, "model-key": self.addresses.model_key})
+        channels = {name: at_port(value, self.mailbox_port) for name, value in self.plan.secrets.items()}
+        self._write("run/secrets.json", {**channels, "model-key": self.addresses.model_key})
         groups = {self.plan.together: self.plan.apps} if together else {app: (app,) for app in self.plan.apps}
         started = [self._start_host(app, hosted) for app, hosted in groups.items()]
         for child in started:
