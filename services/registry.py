@@ -2,5 +2,6 @@
 
 from services.inference.topology import TOPOLOGY as INFERENCE
 from services.kernel.topology import Topology
+from services.sources.topology import TOPOLOGY as SOURCES
 
-PATTERNS: tuple[Topology, ...] = (INFERENCE,)
+PATTERNS: tuple[Topology, ...] = (INFERENCE, SOURCES)
