@@ -1,5 +1,6 @@
 """make local: the whole system on this machine until Ctrl-C, with what is needed to talk to it."""
 
+import json
 import time
 from typing import Annotated
 
@@ -15,10 +16,12 @@ LOOK = 1.0
 
 def curl_line(url: str) -> str:
     """A command that sends the first event, ready to be pasted."""
-    data = '{"feedback_id": "F-1", "customer_id": "C-1", "text": "The parcel was late."}'
+    data = {"feedback_id": "F-1", "customer_id": "C-1", "text": "The parcel was late."}
+    event = json.dumps({"type": "feedback_received", "data": data})
+    token = ".venv/bin/python -m local token --role Events.Send"  # noqa: S105 - the command, not a token
     return (
         f"  curl -i {url}/api/events -H 'Content-Type: application/json' "
-        f"-H \"Authorization: Bearer $(.venv/bin/python -m local token --role Events.Send)\" -d '{{"type": "feedback_received", "data": {data}}}'"
+        f"-H \"Authorization: Bearer $({token})\" -d '{event}'"
     )
 
 
