@@ -109,7 +109,7 @@ def _lets_nobody_by(sign_in: Resource, stack: Stack) -> Iterator[str]:
 def _has_sign_in(app: Resource, stack: Stack) -> Iterator[str]:
     pattern = stack.pattern_of(app)
     if pattern and pattern.http and not any(is_of(each, app) for each in stack.of_type(SIGN_IN)):
-        yield f"{pattern.name} has HTTP functions, and no {SIGN_IN} keeps anybody out"
+        yield f"it has HTTP functions, and no {SIGN_IN} keeps anybody out"
 
 
 def _sign_in(**changes: Mapping[str, Any]) -> dict[str, Any]:
