@@ -159,7 +159,7 @@ class _Keys:
         for name, child in schema.get("properties", {}).items():
             yield (
                 name,
-                {**self._resolved(child), **{key: child[key] for key in ("description",) if key in child}},
+                {**self._resolved(child), **{key: child[key] for key in ("description", "examples") if key in child}},
             )
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:

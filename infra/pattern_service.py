@@ -9,6 +9,7 @@ from infra import grants
 from infra.function_app import FunctionApp, FunctionAppArgs
 from infra.roles import Grantee
 from infra.settings import Surroundings, settings
+from infra.sign_in import sign_in
 from infra.subscriptions import subscribe
 from services.kernel.topology import Topology
 
@@ -51,5 +52,7 @@ class PatternService(ComponentResource):
             ),
             opts=ResourceOptions(parent=self),
         )
+        if topology.http:
+            sign_in(name, app.app, str(around.config.entra.client_id), place, self)
         self.app, self.host_name = app.app, app.host_name
         self.register_outputs({"app": self.app, "hostName": self.host_name})

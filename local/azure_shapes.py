@@ -45,6 +45,7 @@ PATHS: Mapping[str, str] = {
     "storage:StorageAccount": "Microsoft.Storage/storageAccounts/{accountName}",
     "web:AppServicePlan": "Microsoft.Web/serverfarms/{name}",
     "web:WebApp": "Microsoft.Web/sites/{name}",
+    "web:WebAppAuthSettingsV2": "Microsoft.Web/sites/{name}/config/authsettingsV2",
     "web:WebAppFtpAllowed": "Microsoft.Web/sites/{name}/basicPublishingCredentialsPolicies/ftp",
     "web:WebAppScmAllowed": "Microsoft.Web/sites/{name}/basicPublishingCredentialsPolicies/scm",
 }

@@ -1,7 +1,7 @@
 """plan -> emulators, containers, hosts: the whole system on this machine, from `.local/`.
 
 state/        what the emulators keep: a restart loses nothing
-keys.json     the services' keys, made once
+keys.json     the services' keys, made once; beside it sign-in.pem, which signs tokens for their doors
 run/          configuration and settings of this start, readable by this user only
 logs/         one file per process
 """
@@ -21,14 +21,12 @@ from azure.servicebus.aio import ServiceBusClient
 
 from local.cosmos.auth import WELL_KNOWN_KEY as COSMOS_KEY
 from local.mailbox.server import at_port
-from local.processes import Child, Processes, free_port
+from local.processes import Child, Processes, StackError, free_port, port_again
 from local.provision import Addresses, App, Plan, plan
 from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
 from local.servicebus.auth import WELL_KNOWN_NAME as BUS_NAME
-
-ROOT = Path(__file__).parent.parent
-FOLDER = Path(os.environ.get("LOCAL_FOLDER") or ROOT / ".local")
-"""Where a stack keeps its state; LOCAL_FOLDER names another place, so that two can run side by side."""
+from local.stack_folder import FOLDER, ROOT
+from local.tokens import DOORS, Doors, OpenDoor, doors, key_pair, public_half
 
 REAL_MODEL_KEY = os.environ.get("OPENAI_API_KEY", "")
 """With it the real model answers, at OpenAI or at OPENAI_BASE_URL; without it the stand-in."""
@@ -43,6 +41,7 @@ class Stack:
         self.plan: Plan
         self.addresses: Addresses
         self.mailbox_port = 0
+        self.doors: Doors
 
     @property
     def real_model(self) -> str:
@@ -124,6 +123,7 @@ class Stack:
         channels = {name: at_port(value, self.mailbox_port) for name, value in self.plan.secrets.items()}
         self._write("run/secrets.json", {**channels, "model-key": self.addresses.model_key})
         groups = {self.plan.together: self.plan.apps} if together else {app: (app,) for app in self.plan.apps}
+        self._open_doors(groups)
         started = [self._start_host(app, hosted) for app, hosted in groups.items()]
         for child in started:
             self.processes.wait(child.name)
@@ -137,8 +137,25 @@ class Stack:
         self._write(f"run/{app.pattern}.settings.json", settings)
         arguments = ["host", *(str(ROOT / "services" / each.folder) for each in hosted)]
         arguments += ["--settings", str(run / f"{app.pattern}.settings.json"), "--secrets", str(run / "secrets.json")]
-        env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY else {}
+        if app.http:
+            at = next(door.url for each in hosted if (door := self.doors.apps.get(each.folder)))
+            arguments += ["--port", at.rpartition(":")[2], "--sign-in", str(self.folder / DOORS)]
+        env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY and app.asks else {}
         return self.processes.start(f"host-{app.pattern}", arguments, ready="ready", env=env)
+
+    def _open_doors(self, groups: Mapping[App, Sequence[App]]) -> None:
+        """Give each host with HTTP functions a port, the one it had before if that is free."""
+        before: dict[str, OpenDoor] = {}
+        with suppress(StackError):
+            before = doors(self.folder).apps
+        opened: dict[str, OpenDoor] = {}
+        for hosted in groups.values():
+            behind = [app for app in hosted if app.door]
+            had = next((int(before[app.folder].url.rpartition(":")[2]) for app in behind if app.folder in before), 0)
+            url = f"http://127.0.0.1:{port_again(had)}"
+            opened |= {app.folder: OpenDoor(**app.door.model_dump(), url=url) for app in behind if app.door}
+        self.doors = Doors(key=public_half(key_pair(self.folder)), apps=opened)
+        self._write(DOORS, self.doors.model_dump(mode="json"))
 
     def crash(self, names: Sequence[str]) -> None:
         """End processes as a crash would, all at once."""

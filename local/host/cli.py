@@ -16,6 +16,7 @@ from local.host.flat_json import read_flat_json
 from local.host.host import Host
 from local.host.logs import log_to_stdout
 from local.host.settings import load_settings
+from local.host.sign_in import read_sign_in
 from local.host.telemetry import telemetry
 
 
@@ -32,6 +33,10 @@ def serve(
     secrets: Annotated[
         Path | None, typer.Option(help="What Key Vault references stand for: JSON, name to value.")
     ] = None,
+    sign_in: Annotated[
+        Path | None,
+        typer.Option(help="Whose tokens HTTP functions take: JSON, public key, issuer and audiences by app."),
+    ] = None,
     grace: Annotated[float, typer.Option(help="Seconds that running functions may take after a stop.", min=0)] = 30.0,
     state: Annotated[Path | None, typer.Option(help="Folder where timers remember their last run.")] = None,
     json_log: Annotated[bool, typer.Option("--json-log", help="Log JSON lines.")] = False,
@@ -46,7 +51,8 @@ def serve(
         with telemetry(Path(traces) if traces else None, ",".join(folder.resolve().name for folder in apps)):
             loaded = tuple(load_app(folder, os.environ) for folder in apps)
             shown = read_flat_json(keys) if keys else {}
-            asyncio.run(_until_signal(Host(loaded, os.environ, timedelta(seconds=grace), state, port, shown)))
+            guards = read_sign_in(sign_in) if sign_in else None
+            asyncio.run(_until_signal(Host(loaded, os.environ, timedelta(seconds=grace), state, port, shown, guards)))
     except HostError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None

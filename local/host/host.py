@@ -16,6 +16,7 @@ from local.host.listeners import Listener, Signals
 from local.host.service_bus import ServiceBusListener
 from local.host.sessions import SessionListener
 from local.host.settings import connection
+from local.host.sign_in import SignIn
 from local.host.timers import TimerListener
 from local.host.triggers import CosmosTrigger, HttpTrigger, PulledTrigger, ServiceBusTrigger, TimerTrigger
 
@@ -26,7 +27,8 @@ _log = logging.getLogger(__name__)
 class Host:
     """Runs the functions of one or several apps in this loop.
 
-    `memory` is the folder where timers remember; `port` and `keys` are those of HTTP functions (see `HttpListener`).
+    `memory` is the folder where timers remember; `port`, `keys` and `sign_in` are those of HTTP functions (see
+    `HttpListener`).
     """
 
     apps: tuple[HostedApp, ...]
@@ -35,6 +37,7 @@ class Host:
     memory: Path | None = None
     port: int = 7071
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    sign_in: SignIn | None = None
 
     async def run(self, stopping: asyncio.Event, ready: asyncio.Event | None = None) -> None:
         """Listen until `stopping` is set, then let running functions finish for at most `grace`.
@@ -84,7 +87,9 @@ class Host:
         if http:
             from local.host.http import Endpoint, HttpListener
 
-            listeners.append(HttpListener([Endpoint(*each) for each in http], invoke, self.port, self.keys))
+            listeners.append(
+                HttpListener([Endpoint(*each) for each in http], invoke, self.port, self.keys, self.sign_in)
+            )
         return listeners
 
     def _listener(self, app: HostedApp, function: HostedFunction, trigger: PulledTrigger, invoke: Invoker) -> Listener:

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
-from local.graph import Graph, Resource
+from infra.names import slug
+from local.azure_shapes import TENANT
+from local.graph import REGISTERED, Graph, Resource
+from services.kernel.topology import Topology
+from services.registry import PATTERNS
 
 LOCAL_AUTH_OFF = {
     "servicebus:Namespace": {"disableLocalAuth": True, "minimumTlsVersion": "1.2"},
@@ -50,8 +54,10 @@ def test_the_vault_goes_by_roles_and_forgets_slowly(stack: Graph) -> None:
     assert properties["enableSoftDelete"] is True
 
 
-def test_an_app_speaks_https_only_and_signs_in_as_itself(stack: Graph) -> None:
-    app, identity = stack.one("web:WebApp"), stack.one("managedidentity:UserAssignedIdentity")
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_an_app_speaks_https_only_and_signs_in_as_itself(stack: Graph, pattern: Topology) -> None:
+    name = slug(pattern.name)
+    app, identity = stack.one("web:WebApp", name), stack.one("managedidentity:UserAssignedIdentity", name)
 
     assert app.inputs["httpsOnly"] is True
     assert app.inputs["siteConfig"]["minTlsVersion"] == "1.2"
@@ -66,13 +72,52 @@ def test_an_app_speaks_https_only_and_signs_in_as_itself(stack: Graph) -> None:
 
 
 def test_an_app_starts_after_it_may_do_its_work(stack: Graph) -> None:
-    assignments = {
-        resource.urn
-        for type_ in ("authorization:RoleAssignment", "cosmosdb:SqlResourceSqlRoleAssignment")
-        for resource in stack.of_type(type_)
-    }
+    for app in stack.of_type("web:WebApp"):
+        identity = stack.by_id(app.inputs["identity"]["userAssignedIdentities"][0])
+        assignments = {
+            resource.urn
+            for type_ in ("authorization:RoleAssignment", "cosmosdb:SqlResourceSqlRoleAssignment")
+            for resource in stack.of_type(type_)
+            if resource.inputs["principalId"] == identity.outputs["principalId"]
+        }
 
-    assert assignments <= set(stack.one("web:WebApp").depends_on)
+        assert assignments
+        assert assignments <= set(app.depends_on)
+
+
+def test_nobody_calls_an_app_without_a_token_of_the_stacks_own_registration(stack: Graph) -> None:
+    """Word for word: one thing more, or one less, would be an open door."""
+    client_id = stack.of_type("web:WebAppAuthSettingsV2")[0].inputs["identityProviders"]["azureActiveDirectory"][
+        "registration"
+    ]["clientId"]
+    assert client_id == REGISTERED
+
+    for pattern in (each for each in PATTERNS if each.http):
+        sign_in = dict(stack.one("web:WebAppAuthSettingsV2", f"{slug(pattern.name)}-sign-in").inputs)
+        assert sign_in.pop("name") == stack.one("web:WebApp", slug(pattern.name)).outputs["name"]
+        assert sign_in.pop("resourceGroupName")
+        assert sign_in == {
+            "platform": {"enabled": True, "runtimeVersion": "~1"},
+            "globalValidation": {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"},
+            "httpSettings": {"requireHttps": True},
+            "identityProviders": {
+                "azureActiveDirectory": {
+                    "enabled": True,
+                    "registration": {
+                        "clientId": client_id,
+                        "openIdIssuer": f"https://login.microsoftonline.com/{TENANT}/v2.0",
+                    },
+                    "validation": {"allowedAudiences": [client_id, f"api://{client_id}"]},
+                }
+            },
+            "login": {"tokenStore": {"enabled": False}},
+        }
+
+
+def test_an_app_without_http_functions_has_no_door_to_guard(stack: Graph) -> None:
+    guarded = {each.name for each in stack.of_type("web:WebAppAuthSettingsV2")}
+
+    assert guarded == {f"{slug(pattern.name)}-sign-in" for pattern in PATTERNS if pattern.http}
 
 
 def test_every_role_is_given_to_a_service_on_one_thing(stack: Graph) -> None:

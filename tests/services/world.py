@@ -273,7 +273,8 @@ async def open_world(
         _close_at_the_end(stack, environment)
         world = World(plan, bus, cosmos, model, database, root, stack, environment)
         addresses = Addresses(bus.port, int(cosmos.endpoint.rstrip("/").rpartition(":")[2]), model.base_url, model.key)
-        world.set(**app_of(plan, app).settings(addresses) | {"Model__key": model.key, "Retry__baseSeconds": "0.05"})
+        key = {"Model__key": model.key} if app_of(plan, app).asks else {}
+        world.set(**app_of(plan, app).settings(addresses) | key | {"Retry__baseSeconds": "0.05"})
         yield world
 
 
