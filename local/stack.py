@@ -123,7 +123,7 @@ class Stack:
         channels = {name: at_port(value, self.mailbox_port) for name, value in self.plan.secrets.items()}
         self._write("run/secrets.json", {**channels, "model-key": self.addresses.model_key})
         groups = {self.plan.together: self.plan.apps} if together else {app: (app,) for app in self.plan.apps}
-        self._open_doors(groups)
+        self._open_doors()
         started = [self._start_host(app, hosted) for app, hosted in groups.items()]
         for child in started:
             self.processes.wait(child.name)
@@ -137,23 +137,24 @@ class Stack:
         self._write(f"run/{app.pattern}.settings.json", settings)
         arguments = ["host", *(str(ROOT / "services" / each.folder) for each in hosted)]
         arguments += ["--settings", str(run / f"{app.pattern}.settings.json"), "--secrets", str(run / "secrets.json")]
-        if app.http:
-            at = next(door.url for each in hosted if (door := self.doors.apps.get(each.folder)))
-            arguments += ["--port", at.rpartition(":")[2], "--sign-in", str(self.folder / DOORS)]
+        for each in hosted:
+            if door := self.doors.apps.get(each.folder):
+                arguments += ["--port-of", f"{each.folder}={door.url.rpartition(':')[2]}"]
+        arguments += ["--sign-in", str(self.folder / DOORS)]
         env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY and app.asks else {}
         return self.processes.start(f"host-{app.pattern}", arguments, ready="ready", env=env)
 
-    def _open_doors(self, groups: Mapping[App, Sequence[App]]) -> None:
-        """Give each host with HTTP functions a port, the one it had before if that is free."""
+    def _open_doors(self) -> None:
+        """Give each app with HTTP functions a port, the one it had before if that is free."""
         before: dict[str, OpenDoor] = {}
         with suppress(StackError):
             before = doors(self.folder).apps
         opened: dict[str, OpenDoor] = {}
-        for hosted in groups.values():
-            behind = [app for app in hosted if app.door]
-            had = next((int(before[app.folder].url.rpartition(":")[2]) for app in behind if app.folder in before), 0)
-            url = f"http://127.0.0.1:{port_again(had)}"
-            opened |= {app.folder: OpenDoor(**app.door.model_dump(), url=url) for app in behind if app.door}
+        for app in self.plan.apps:
+            if app.door:
+                had = int(before[app.folder].url.rpartition(":")[2]) if app.folder in before else 0
+                url = f"http://127.0.0.1:{port_again(had)}"
+                opened[app.folder] = OpenDoor(**app.door.model_dump(), url=url)
         self.doors = Doors(key=public_half(key_pair(self.folder)), apps=opened)
         self._write(DOORS, self.doors.model_dump(mode="json"))
 

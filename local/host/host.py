@@ -28,7 +28,7 @@ class Host:
     """Runs the functions of one or several apps in this loop.
 
     `memory` is the folder where timers remember; `port`, `keys` and `sign_in` are those of HTTP functions (see
-    `HttpListener`).
+    `HttpListener`). An app that `ports` names has a port of its own, as it has a host name of its own in Azure.
     """
 
     apps: tuple[HostedApp, ...]
@@ -38,6 +38,7 @@ class Host:
     port: int = 7071
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     sign_in: SignIn | None = None
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
 
     async def run(self, stopping: asyncio.Event, ready: asyncio.Event | None = None) -> None:
         """Listen until `stopping` is set, then let running functions finish for at most `grace`.
@@ -67,17 +68,18 @@ class Host:
         _log.info("stopped")
 
     def _listeners(self, invoke: Invoker) -> list[Listener]:
-        """All listeners, the HTTP functions' one last: it takes the port.
+        """All listeners, those of HTTP functions last: they take their ports.
 
         Raises:
             HostError: naming every connection that no setting gives.
         """
         listeners, problems = list[Listener](), list[str]()
-        http = list[tuple[HostedFunction, HttpTrigger, HttpLimits]]()
+        http = dict[int, list[tuple[HostedFunction, HttpTrigger, HttpLimits]]]()
         for app in self.apps:
             for function in app.functions:
                 if isinstance(function.trigger, HttpTrigger):
-                    http.append((function, function.trigger, app.limits.extensions.http))
+                    port = self.ports.get(app.name, self.port)
+                    http.setdefault(port, []).append((function, function.trigger, app.limits.extensions.http))
                     continue
                 try:
                     listeners.append(self._listener(app, function, function.trigger, invoke))
@@ -87,9 +89,9 @@ class Host:
         if http:
             from local.host.http import Endpoint, HttpListener
 
-            listeners.append(
-                HttpListener([Endpoint(*each) for each in http], invoke, self.port, self.keys, self.sign_in)
-            )
+            for port, functions in http.items():
+                endpoints = [Endpoint(*each) for each in functions]
+                listeners.append(HttpListener(endpoints, invoke, port, self.keys, self.sign_in))
         return listeners
 
     def _listener(self, app: HostedApp, function: HostedFunction, trigger: PulledTrigger, invoke: Invoker) -> Listener:

@@ -36,13 +36,13 @@ async def on_entity_event(message: func.ServiceBusMessage) -> None:
     await SERVICE.deliver(message, PROJECTOR)
 
 
-@triggers.route("cases/{case}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@triggers.route("cases/{case}", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers
 async def show_case(request: func.HttpRequest) -> func.HttpResponse:
     return await doors.show_case(SERVICE, request)
 
 
-@triggers.route("projections/rebuild", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@triggers.route("projections/rebuild", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers
 async def rebuild_projections(request: func.HttpRequest) -> func.HttpResponse:
     return await doors.rebuild(SERVICE, request)

@@ -31,7 +31,7 @@ class Wish(BaseModel):
 def saga_functions(triggers: func.Blueprint, service: Service) -> None:
     """Add the doors to a pattern's triggers."""
 
-    @triggers.route("sagas/{saga}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    @triggers.route("sagas/{saga}", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     @answers
     async def show_saga(request: func.HttpRequest) -> func.HttpResponse:  # pyright: ignore[reportUnusedFunction]
         Caller.of(request).must_have(READ)
@@ -39,7 +39,7 @@ def saga_functions(triggers: func.Blueprint, service: Service) -> None:
         saga = await _saga(service, saga_id)
         return ok({"saga_id": saga_id, **saga.model_dump(mode="json", exclude={"kind"})})
 
-    @triggers.route("sagas/{saga}/cancel", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+    @triggers.route("sagas/{saga}/cancel", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
     @answers
     async def cancel_saga(request: func.HttpRequest) -> func.HttpResponse:  # pyright: ignore[reportUnusedFunction]
         caller = Caller.of(request)
