@@ -78,11 +78,13 @@ class Sight:
 
 
 def is_behind(event: Event[ItemChanged], sight: Sight) -> bool:
-    """Whether the item was read from a replica that has not seen yet what the feed has: it is older than the message.
+    """Whether the item was read from a replica that has not seen yet what others have: it is older than the message, or
+    than what was analysed already.
 
     Reads are of session consistency, and the feed's session is not ours.
     """
-    return sight.item is not None and int(sight.item["_ts"]) < int(event.data.time.timestamp())
+    seen = max(int(event.data.time.timestamp()), (sight.known or {}).get("written", 0))
+    return sight.item is not None and int(sight.item["_ts"]) < seen
 
 
 def why_stale(event: Event[ItemChanged], sight: Sight) -> str | None:
@@ -154,6 +156,7 @@ def _version(event: Event[ItemChanged], sight: Sight, decided: Mapping[str, Any]
         "item_kind": sight.kind,
         "customer_id": sight.customer_id,
         "etag": sight.etag,
+        "written": (sight.item or {}).get("_ts", 0),
         "operation": sight.operation,
         "analysed_at": now.isoformat(),
         "decided": dict(decided),

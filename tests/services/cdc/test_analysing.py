@@ -451,7 +451,8 @@ async def test_a_document_that_is_too_large_to_be_kept_whole_fits_its_commit(wor
     lines = ["y" * 1_000] * 1_200
 
     # when
-    await seen(world, process, order(lines=lines), order(lines=[*lines, "z"]))
+    await seen(world, process, order(lines=lines))
+    await seen(world, process, order(lines=[*lines, "z"]))
 
     # then
     (version,) = await versions(world)

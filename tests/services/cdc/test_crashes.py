@@ -23,7 +23,7 @@ async def settled_world(world: World) -> dict[str, Any]:
     survivor = world.start(SERVICE)
     await world.drain(survivor)
     await survivor.sweep_outbox()
-    unlike = {"id", "at", "analysed_at", "etag", "event_key", "event_id", "fingerprint", "announced"}
+    unlike = {"id", "at", "written", "analysed_at", "etag", "event_key", "event_id", "fingerprint", "announced"}
     return {
         "versions": [
             {name: value for name, value in document.items() if name not in unlike}

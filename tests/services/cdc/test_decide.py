@@ -120,6 +120,7 @@ def test_the_operation_is_told_from_what_is_there_and_what_was(sight: Sight, ope
 @pytest.mark.parametrize(("read", "written", "behind"), [(99, 100, True), (100, 100, False), (101, 100, False)])
 def test_an_item_that_is_older_than_the_message_was_read_too_early(read: int, written: int, behind: bool) -> None:
     assert is_behind(event(time=written), Sight(item(ts=read), known())) is behind
+    assert is_behind(event(time=1), Sight(item(ts=read), known() | {"written": written})) is behind
     assert not is_behind(event(time=written), Sight(None, known()))
 
 

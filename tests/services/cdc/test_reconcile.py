@@ -202,10 +202,13 @@ async def test_what_is_lost_again_is_found_again_in_the_next_round(world: World,
     assert len(await versions(world)) == 1
 
 
+@pytest.mark.parametrize("first_time", [True, False], ids=["for the first time", "later on"])
 async def test_of_two_processes_that_walk_at_once_one_gives_way(
-    world: World, process: Service, monkeypatch: pytest.MonkeyPatch
+    world: World, process: Service, monkeypatch: pytest.MonkeyPatch, first_time: bool
 ) -> None:
     # given: another has finished the page while this one sent it
+    if not first_time:
+        await reconcile_items(process)
     await write(world, order())
     send = Service.send
 
