@@ -148,11 +148,13 @@ def judge(
     case: Case, command: Command, own: Fact, answered: Answered[RefundAnswer], *, stream: str, now: datetime
 ) -> tuple[Fact, ...]:
     """The command's own fact and what follows from the answer, as far as it is legal; or that it was rejected."""
+    after = evolve(case, own, now)
+    if not needs_judgement(after):
+        return (own,)
     answer = answered.answer
     reason = answer.rejection_reason if answer.rejection_reason != NO_REASON else "not_justified"
     if not answer.accepted and answer.confidence != "low":
         return (rejected(case, command, cast("Rejection", reason), by=answered.source),)
-    after = evolve(case, own, now)
     legal = legal_events(after)
     chosen = [kind for kind in legal if kind in answer.events_to_generate]
     why = _why_a_person(after, answer, chosen)

@@ -3,11 +3,13 @@
 from typing import Any
 
 from azure.servicebus import ServiceBusMessage
+from cloudevents.core.v1.event import CloudEvent
 
-from services.entities import ENTITY_COMMANDS, EVENTS, ITEMS
+from services.entities import ENTITY_COMMANDS, ENTITY_EVENTS, EVENTS, ITEMS
 from services.event_sourcing.handler import SERVICE
 from services.event_sourcing.stream import stream_of
 from services.kernel.ids import safe_id
+from services.kernel.message import Outgoing, entering
 from services.kernel.service import Service
 from tests.services.events import cloud_event, message
 from tests.services.world import World
@@ -45,6 +47,14 @@ def answer(*events: str, **changes: Any) -> dict[str, Any]:
 
 
 WAIT = answer()
+
+
+def outdated(name: str = STREAM, *, from_start: bool = True) -> Outgoing:
+    """The message that has a view made anew."""
+    event = cloud_event("view_outdated", {"stream": name, "from_start": from_start})
+    return entering(
+        CloudEvent({k: v for k, v in event.items() if k not in ("data", "time")}, event["data"]), ENTITY_EVENTS
+    )
 
 
 async def given_order(world: World, total: str = "40.00", **fields: Any) -> Service:
