@@ -65,7 +65,7 @@ class Simulation:
         self.documents[container.name, partition, document["id"]] = document
 
     def happen(self, kind: str, **data: Any) -> Effects | None:
-        """One event reaches its handler; what it commits is there, what it announces in the bag. None if it is parked."""
+        """One event reaches its handler, and its effects the stores and the bag. None if it is parked."""
         reaction = REACTIONS[kind]
         event: Event[EventData] = Event(kind, "/", kind, None, reaction.event.model_validate(data), kind, kind)
         try:
