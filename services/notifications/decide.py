@@ -68,6 +68,7 @@ def admit(
         notification=notification.model_dump(mode="json"),
         explained=(*(before.explained if before else ()), *judgement.explained),
         until=ruling.until,
+        items=before.items if before else (),
     )
     puts: list[Put] = []
     announced: list[Announce] = []

@@ -7,7 +7,7 @@ everything else about who is told stands in audiences.py.
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.kernel.event import EventData
 
@@ -214,6 +214,30 @@ class UrgentNotification(Notification):
     """The same in the urgent lane."""
 
     TYPE: ClassVar = "urgent_notification"
+
+
+class Listed(BaseModel):
+    """A recipient of a page, and which of its words they get."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recipient_id: Id
+    words: int = Field(ge=0)
+
+
+class NotificationPage(EventData):
+    """Some of the many recipients of one event: what would not fit one commit is spread in several."""
+
+    TYPE: ClassVar = "notification_page"
+
+    words: tuple[Notification, ...]
+    recipients: tuple[Listed, ...]
+
+
+class UrgentPage(NotificationPage):
+    """The same in the urgent lane."""
+
+    TYPE: ClassVar = "urgent_page"
 
 
 class OfDelivery(Addressed):

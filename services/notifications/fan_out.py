@@ -15,14 +15,20 @@ from services.notifications.events import (
     CancelNotifications,
     FlushDigest,
     Happening,
+    Listed,
     Notification,
+    NotificationPage,
     Urgency,
     UrgentNotification,
+    UrgentPage,
 )
 from services.notifications.questions import WhomAnswer, WordingAnswer
 
 LONGEST_TITLE, LONGEST_TEXT = 100, 500
-"""Characters; about 150 tokens were asked for. Kept short, so that the messages of 1,000 recipients fit one commit."""
+"""Characters; about 150 tokens were asked for."""
+PAGE = 300
+"""Messages that go into one commit: a batch of Cosmos DB takes 2 MB."""
+NOBODY = "nobody"
 
 Wordings = Mapping[tuple[Language, str], WordingAnswer]
 
@@ -55,7 +61,7 @@ def fan_out(
     audience, happening, at = AUDIENCES[event.type], event.data, event.time or now
     critical = audience.critical(happening)
     answer = answered.answer if answered else None
-    announced: list[Announce] = []
+    messages: list[Notification] = []
     for member in told:
         override = critical and member.role in told_anyway(audience, happening)
         urgency: Urgency = "immediate" if override or answer is None else answer.urgency
@@ -75,7 +81,7 @@ def fan_out(
             dedupe=safe_id(event.type, happening.about),
             cancellation=cancellation_key(event.type, happening.about),
         )
-        announced.append(Announce(NOTIFICATIONS, kind.TYPE, message))
+        messages.append(message)
     cancelled = _cancelled(event, members, at) if event.type in CANCELS else []
     record = {
         "id": "announcement",
@@ -89,7 +95,36 @@ def fan_out(
         "at": now.isoformat(),
         "ttl": int(KEPT.total_seconds()),
     }
-    return Effects((Put(record),), (*cancelled, *announced), note=f"{len(told)} recipients")
+    return Effects((Put(record),), (*cancelled, *_announced(messages)), note=f"{len(told)} recipients")
+
+
+def _announced(messages: list[Notification]) -> list[Announce]:
+    """Each message by itself, or pages of them, where one commit could not hold them all."""
+    if len(messages) <= PAGE:
+        return [Announce(NOTIFICATIONS, message.TYPE, message) for message in messages]
+    pages: list[Announce] = []
+    for start in range(0, len(messages), PAGE):
+        listed, words = list[Listed](), list[Notification]()
+        for message in messages[start : start + PAGE]:
+            nobodys = message.model_copy(update={"recipient_id": NOBODY})
+            if nobodys not in words:
+                words.append(nobodys)
+            listed.append(Listed(recipient_id=message.recipient_id, words=words.index(nobodys)))
+        urgent = any(each.urgency == "immediate" for each in words)
+        page = (UrgentPage if urgent else NotificationPage)(words=tuple(words), recipients=tuple(listed))
+        pages.append(Announce(NOTIFICATIONS, page.TYPE, page))
+    return pages
+
+
+def spread(page: NotificationPage) -> Effects:
+    """A page's messages."""
+    announced: list[Announce] = []
+    for listed in page.recipients:
+        words = page.words[listed.words]
+        kind = UrgentNotification if words.urgency == "immediate" else Notification
+        message = kind.model_validate({**words.model_dump(), "recipient_id": listed.recipient_id})
+        announced.append(Announce(NOTIFICATIONS, kind.TYPE, message))
+    return Effects(events=tuple(announced), note=f"{len(announced)} recipients")
 
 
 def _cancelled(event: Event[Happening], members: tuple[Member, ...], at: datetime) -> list[Announce]:

@@ -7,7 +7,7 @@ delivers what has one. Each ends with a commit of its own, so that a crash repea
 from services.entities import RECIPIENTS
 from services.kernel.commit import Home
 from services.kernel.effects import Effects, stale
-from services.kernel.event import Event
+from services.kernel.event import Event, EventData
 from services.kernel.ids import safe_id
 from services.kernel.outcome import Park, Retry
 from services.kernel.ports import Ports
@@ -26,10 +26,12 @@ from services.notifications.events import (
     Happening,
     Notification,
     NotificationDue,
+    NotificationPage,
     OfDelivery,
     SendNotification,
     SendUrgent,
     UrgentNotification,
+    UrgentPage,
 )
 from services.notifications.questions import WHOM, WORDING, WordingAnswer, WordingFacts, details, event_facts
 from services.notifications.state import COUNTERS, DIGEST, Delivery, text_of
@@ -45,12 +47,17 @@ async def notify(event: Event[Happening], ports: Ports) -> Effects:
     answered = await ports.ask(WHOM, facts) if facts.candidates else None
     told = fan_out.whom(happening, audience, members, answered.answer if answered else None)
     wordings: dict[tuple[Language, str], WordingAnswer] = {}
-    for language, role in dict.fromkeys((member.language, member.role) for member in told):
-        wanted = WordingFacts(
+    wanted: set[tuple[Language, str]] = {(member.language, member.role) for member in told}
+    for language, role in wanted:
+        words = WordingFacts(
             kind=event.type, about=happening.about, details=details(happening), language=language, role=role
         )
-        wordings[language, role] = (await ports.ask(WORDING, wanted, about=f"{language}~{role}")).answer
+        wordings[language, role] = (await ports.ask(WORDING, words, about=f"{language}~{role}")).answer
     return fan_out.fan_out(event, members, told, answered, wordings, clock.now())
+
+
+async def spread(event: Event[NotificationPage], _ports: Ports) -> Effects:
+    return fan_out.spread(event.data)
 
 
 async def find_digests(event: Event[DigestDue], ports: Ports) -> Effects:
@@ -141,7 +148,7 @@ def _recipient(event: Event[Addressed]) -> Home:
     return Home(RECIPIENTS, event.data.recipient_id)
 
 
-def _event(event: Event[Happening] | Event[DigestDue]) -> Home:
+def _event(event: Event[EventData]) -> Home:
     return Home(RECIPIENTS, safe_id("event", event.key))
 
 
@@ -150,6 +157,8 @@ SERVICE = Service(
     (
         *(Reaction(kind, _event, notify) for kind in HAPPENINGS),
         Reaction(DigestDue, _event, find_digests),
+        Reaction(UrgentPage, _event, spread),
+        Reaction(NotificationPage, _event, spread),
         Reaction(UrgentNotification, _recipient, admit),
         Reaction(Notification, _recipient, admit),
         Reaction(NotificationDue, _recipient, admit_again),

@@ -26,12 +26,15 @@ NOTIFIER = Subscription(
 NOTIFIER_OF_FACTS = Subscription(
     topic=ENTITY_EVENTS, name="notifier", event_types=("refund_approved", "refund_rejected", "refund_paid")
 )
-URGENT = Subscription(topic=NOTIFICATIONS, name="urgent", event_types=("urgent_notification", "send_urgent"))
+URGENT = Subscription(
+    topic=NOTIFICATIONS, name="urgent", event_types=("urgent_notification", "urgent_page", "send_urgent")
+)
 STANDARD = Subscription(
     topic=NOTIFICATIONS,
     name="standard",
     event_types=(
         "notification",
+        "notification_page",
         "notification_due",
         "send_notification",
         "flush_digest",

@@ -1,8 +1,10 @@
 """A mailbox for all tests of notifications, cleared for each; the clock is the test's."""
 
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import apprise
 import pytest
 
 from local.mailbox.server import Mailbox
@@ -24,6 +26,14 @@ class Clock:
 @pytest.fixture
 def the_app() -> str:
     return "notifications"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apprise() -> None:
+    """Its plugins are loaded at first use, with a deprecated module among them; where nobody counts warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        apprise.Apprise.instantiate("json://127.0.0.1")
 
 
 @pytest.fixture(scope="session")
