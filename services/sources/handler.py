@@ -4,6 +4,8 @@ The platform has checked the token before a request comes here (infra/sign_in.py
 here.
 """
 
+import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
@@ -13,8 +15,9 @@ from cloudevents.core.v1.event import CloudEvent
 
 from services.entities import INSIGHTS
 from services.kernel.caller import Caller
-from services.kernel.message import entering
-from services.kernel.problem import ok
+from services.kernel.message import Outgoing, entering
+from services.kernel.outcome import Retry
+from services.kernel.problem import NOT_TAKEN, ok
 from services.kernel.service import Service
 from services.sources.alerts import alert_event, read_alert
 from services.sources.events import DigestDue
@@ -27,6 +30,8 @@ SEND_EVENTS = "Events.Send"
 SEND_ALERTS = "Alerts.Send"
 """App roles; docs/sign-in.md says who gets them."""
 KEY = "Idempotency-Key"
+PATIENCE = 20.0
+"""Seconds that a sender is let wait for the broker's acknowledgement."""
 
 
 async def take_events(request: func.HttpRequest, now: datetime) -> func.HttpResponse:
@@ -36,7 +41,7 @@ async def take_events(request: func.HttpRequest, now: datetime) -> func.HttpResp
     headers = cast("Any", request.headers)
     key = str(headers.get(KEY) or uuid4().hex)
     events = taken(Request(request.get_body(), str(headers.get("Content-Type", "")), caller.name, key, now))
-    await SERVICE.send(message for _, message in events)
+    await _hand_over(message for _, message in events)
     return ok({"ids": [event_id for event_id, _ in events]}, 202)
 
 
@@ -45,7 +50,7 @@ async def take_alert(request: func.HttpRequest) -> func.HttpResponse:
     caller = Caller.of(request)
     caller.must_have(SEND_ALERTS)
     event = alert_event(read_alert(request.get_body()), caller.name)
-    await SERVICE.send([entering(event, INSIGHTS)])
+    await _hand_over([entering(event, INSIGHTS)])
     return ok({"ids": [event.get_id()]}, 202)
 
 
@@ -62,4 +67,17 @@ async def say_digest_due(now: datetime) -> None:
         },
         DigestDue(at=hour).model_dump(mode="json"),
     )
-    await SERVICE.send([entering(event, INSIGHTS)])
+    await _hand_over([entering(event, INSIGHTS)])
+
+
+async def _hand_over(messages: Iterable[Outgoing]) -> None:
+    """Return once the broker has them all.
+
+    Raises:
+        Retry: `broker-slow`; some may have arrived, and will not count twice.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await SERVICE.send(messages)
+    except TimeoutError as error:
+        raise Retry("broker-slow", NOT_TAKEN) from error

@@ -3,16 +3,22 @@
 import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 import pytest
+from azure.servicebus.exceptions import ServiceBusError
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from local.processes import free_port
 from services.entities import DATA_CHANGES, ENTITY_COMMANDS, INSIGHTS
 from services.kernel.ids import safe_id
+from services.kernel.publisher import Publisher
+from services.sources import handler
 from tests.services.events import bare, cloud_event, customer, feedback, order
 from tests.services.sources.alerts import ALERT, alert
 from tests.services.sources.conftest import ADA, Bearer
@@ -252,21 +258,119 @@ async def test_an_alert_becomes_one_event_however_often_the_webhook_comes(
 # -- the broker is away, the process dies ------------------------------------------------------------------------------
 
 
-async def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_everything_goes_on(
-    http: httpx.AsyncClient, world: World, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given
-    event, caller = order(), bearer("Events.Send")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ServiceBus", world.setting("ServiceBus").replace(f":{world.bus.port}", ":1"))
+@asynccontextmanager
+async def line_to(port: int, at: int) -> AsyncIterator[None]:
+    """A line to the broker, which is cut at the end."""
+    pipes: set[asyncio.Task[None]] = set()
 
-        # when
-        async with asyncio.timeout(25):
-            away = await post(http, event, caller)
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError):
+                while data := await reader.read(65_536):
+                    writer.write(data)
+        finally:
+            writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        pipes.update({asyncio.create_task(pipe(reader, back)), asyncio.create_task(pipe(there, writer))})
+
+    server = await asyncio.start_server(connect, "127.0.0.1", at)
+    yield
+    server.close()
+    for task in pipes:
+        task.cancel()
+    await asyncio.gather(*pipes, return_exceptions=True)
+
+
+async def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_everything_goes_on(
+    http: httpx.AsyncClient, world: World, bearer: Bearer
+) -> None:
+    # given: a process that has sent before, and a line to the broker that breaks
+    at, caller = free_port(), bearer("Events.Send")
+    world.set(ServiceBus=world.setting("ServiceBus").replace(f":{world.bus.port}", f":{at}"))
+    first, second = order(), [customer(), cloud_event("pay_refund", {"case_id": "R-1"})]
+    async with line_to(world.bus.port, at):
+        assert (await post(http, first, caller)).status_code == HTTPStatus.ACCEPTED
+
+    # when
+    async with asyncio.timeout(25):
+        away = await post(http, second, caller)
 
     # then
     assert away.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert away.headers["content-type"] == "application/problem+json"
     assert int(away.headers["retry-after"]) >= 1
     assert away.json()["type"] == "urn:problem:broker-away"
-    assert await on_topics(world) == []
+    assert [each["id"] for each in await on_topics(world)] == [first["id"]]
+
+    # and: the caller does as it was told
+    async with line_to(world.bus.port, at):
+        assert (await post(http, second, caller)).json() == {"ids": [each["id"] for each in second]}
+    assert [each["id"] for each in await on_topics(world)] == [first["id"], *(each["id"] for each in second)]
+
+
+async def test_a_broker_that_does_not_answer_is_not_waited_for_without_end(
+    http: httpx.AsyncClient, world: World, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    async def wait(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Publisher, "send", wait)
+    monkeypatch.setattr(handler, "PATIENCE", 0.05)
+
+    # when
+    answer = await post(http, order(), bearer("Events.Send"))
+
+    # then
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.json()["type"] == "urn:problem:broker-slow"
+    assert "Retry-After" in answer.headers
+
+
+async def test_a_crash_between_send_and_answer_leaves_one_event_once_the_caller_has_repeated_it(
+    http: httpx.AsyncClient, world: World, bearer: Bearer
+) -> None:
+    # given
+    event, caller = order(), bearer("Events.Send")
+
+    async def send_and_fail(self: Publisher, entity: str, messages: Any) -> None:
+        await original(self, entity, messages)
+        raise RuntimeError("the process is gone before it could answer")
+
+    original = Publisher.send
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Publisher, "send", send_and_fail)
+        assert (await post(http, event, caller)).status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+
+    # when
+    answer = await post(http, event, caller)
+
+    # then
+    assert answer.json() == {"ids": [event["id"]]}
+    assert [each["id"] for each in await world.events(DATA_CHANGES)] == [event["id"]]
+
+
+async def test_of_a_batch_that_was_half_sent_each_event_is_there_once_after_a_repetition(
+    http: httpx.AsyncClient, world: World, bearer: Bearer
+) -> None:
+    # given: the second topic does not answer
+    batch, caller = [order(), cloud_event("pay_refund", {"case_id": "R-1"})], bearer("Events.Send")
+
+    async def send(self: Publisher, entity: str, messages: Any) -> None:
+        if entity == ENTITY_COMMANDS.name:
+            raise ServiceBusError("gone")
+        await original(self, entity, messages)
+
+    original = Publisher.send
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Publisher, "send", send)
+        assert (await post(http, batch, caller)).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert [each["id"] for each in await on_topics(world)] == [batch[0]["id"]]
+
+    # when
+    await post(http, batch, caller)
+
+    # then
+    assert [each["id"] for each in await on_topics(world)] == [each["id"] for each in batch]
