@@ -4,6 +4,7 @@ What a producer writes to `data-changes` goes to the broker, as other producers 
 (commands), and alerts, come in by HTTP at `sources`, with a token. A database write is made as somebody else makes it.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,12 +23,12 @@ from azure.cosmos.exceptions import (
 from azure.servicebus.aio import ServiceBusSender
 from azure.servicebus.exceptions import MessageSizeExceededError
 
-from local.demo.lines import Line
+from local.demo.lines import Line, delivery_of
 from local.demo.listeners import Listeners
 from local.demo.world import Entry, Place
 from local.processes import StackError
 from services.entities import DATA_CHANGES, DATABASE, INSIGHTS
-from services.kernel.event import BARE, Envelope, open_envelope
+from services.kernel.event import BARE, open_envelope
 from services.kernel.ids import safe_id
 from services.kernel.topology import Container, Topology
 
@@ -37,7 +38,8 @@ EVENTS_SOURCE, ALERTS_SOURCE = "/sources/events", "/sources/alerts"
 """Where `sources` says that a bare event, or an alert, comes from."""
 ALERT_FIRED = "alert_fired"
 CALLER = "demo@localhost"
-TRIES = 5
+WAITS = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between the tries of a request that may succeed later."""
 PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -98,10 +100,12 @@ class HttpDoor:
     async def _post(self, route: str, line: Line, content_type: str) -> list[str]:
         url, token = self._address()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type, "Idempotency-Key": line.message_id}
-        for _ in range(TRIES):
-            answer = await self._client.post(f"{url}/api/{route}", content=line.text.encode(), headers=headers)
+        answer = await self._client.post(f"{url}/api/{route}", content=line.text.encode(), headers=headers)
+        for wait in WAITS:
             if answer.status_code not in PASSING:
                 break
+            await asyncio.sleep(wait)
+            answer = await self._client.post(f"{url}/api/{route}", content=line.text.encode(), headers=headers)
         if answer.status_code == HTTPStatus.ACCEPTED:
             return [str(each) for each in answer.json()["ids"]]
         if answer.is_client_error:
@@ -163,11 +167,10 @@ class DatabaseDoor:
             raise Refused(f"`write` is {content['write']!r}; the registered patterns use {known}")
         document: Any = content.get("document")
         needed = ("id", container.partition_key)
-        if not isinstance(document, dict) or not all(
-            isinstance(cast("Any", document).get(name), str) for name in needed
-        ):
+        given = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+        if not all(isinstance(given.get(name), str) for name in needed):
             raise Refused(f"`document` must be an object with text under {' and '.join(needed)}")
-        return container, cast("Mapping[str, Any]", document)
+        return container, given
 
 
 class Doors:
@@ -185,20 +188,14 @@ class Doors:
 
 
 def _is_bare(line: Line) -> bool:
-    return line.key is not None and _envelope(line).source == BARE
-
-
-def _envelope(line: Line) -> Envelope:
-    from local.demo.lines import delivery_of
-
-    return open_envelope(delivery_of(line.text, line.message_id))
+    return line.key is not None and open_envelope(delivery_of(line.text, line.message_id)).source == BARE
 
 
 def _problem(answer: httpx.Response) -> str:
     """The refusal in a line: what is wrong with the event, else with the request."""
     with suppress(ValueError, KeyError, TypeError, IndexError):
-        problem = answer.json()
-        bad = (problem.get("events") or [{}])[0]
-        told = f"{bad['reason']}: {bad['description']}" if bad else problem["detail"]
-        return f"{answer.status_code} {told}"
+        problem: Any = answer.json()
+        for bad in problem.get("events", []):
+            return f"{answer.status_code} {bad['reason']}: {bad['description']}"
+        return f"{answer.status_code} {problem['detail']}"
     return f"{answer.status_code} {answer.text[:200]}"

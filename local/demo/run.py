@@ -1,13 +1,13 @@
 """lines -> doors -> (the services) -> stores -> verdicts: one run, which a crash interrupts and the next call resumes.
 
-`.local/run.json` says which files a run is about and how far it came. A line is sent before it is noted as sent: after a
-crash it may be sent twice, and the broker's duplicate detection or an inbox drops the second.
+`.local/run.json` says which files a run is about and how far it came. A line is sent before it is noted as sent: after
+a crash it may be sent twice, and the broker's duplicate detection or an inbox drops the second.
 """
 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -136,7 +136,7 @@ class _Told:
     async def until(self, seen: Callable[[], int]) -> None:
         """Wait until a look that has not begun yet finds it, or for as long as one waits for a verdict."""
         now, until = self.looks, time.monotonic() + STALLED
-        while seen() <= now and time.monotonic() < until:
+        while seen() <= now and time.monotonic() < until:  # noqa: ASYNC110 - the looks come at their own pace
             await asyncio.sleep(PAUSE / 5)
 
 
@@ -232,7 +232,7 @@ async def _send(
 
 
 @asynccontextmanager
-async def _doors(stack: Stack, listeners: Listeners) -> AsyncIterator[Doors]:
+async def _doors(stack: Stack, listeners: Listeners) -> AsyncGenerator[Doors]:
     async with (
         stack.bus() as bus,
         bus.get_topic_sender(DATA_CHANGES.name) as sender,

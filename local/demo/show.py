@@ -47,17 +47,14 @@ def show(report: Report, console: Console) -> None:
 
 def _conclude(report: Report, console: Console) -> None:
     if report.ok:
+        if followed := report.followed:
+            console.print(f"what followed  has exactly one in each pattern that it reached: {followed} of {followed}")
         console.print(
             f"every line     has exactly one verdict: {report.right} of {report.lines}, in {report.seconds:.1f} s"
         )
-        console.print(
-            f"what followed  has exactly one in every pattern that it reached: {report.followed} of {report.followed}"
-        )
         return
-    wrong = report.wrong
-    console.print(
-        f"[bold red]{report.lines - report.right} of {report.lines} lines do not have exactly one verdict wherever they led:[/]"
-    )
+    wrong, bad = report.wrong, f"{report.lines - report.right} of {report.lines}"
+    console.print(f"[bold red]{bad} lines do not have exactly one verdict wherever they led:[/]")
     for line, one in wrong[:20]:
         has = ", ".join(_verdict(verdict, one) for verdict in one.verdicts) or "none"
         where = f"{one.pattern}/{one.subscription}" if one.pattern else "at the door"
@@ -91,7 +88,7 @@ def _led_to(report: Report) -> Table:
 
 def _patterns(report: Report) -> Table:
     kinds = {"committed": "committed", "stale": "stale", "dead": "dead-lettered", "scheduled": "scheduled"}
-    table = _table("each pattern", "pattern", ("events", *kinds, "by model", "by rules", "tokens", "cost"))
+    table = _table("pattern by pattern", "pattern", ("events", *kinds, "by model", "by rules", "tokens", "cost"))
     for name, row in report.patterns.items():
         counts = [row.verdicts.total() - row.verdicts["duplicate"], *(row.verdicts[kind] for kind in kinds.values())]
         counts += [row.sources["model"], row.sources["rules"]]

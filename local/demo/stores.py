@@ -1,7 +1,8 @@
 """emulators, or Azure -> the world: markers, answers, dead letters, versions and what is on its way
 
-Looked at with the official clients, and nothing is changed. Ten thousand documents must not be read four times a second:
-each container's change feed tells what is new since the last look, and `dead-letters` is peeked from where it ended.
+Looked at with the official clients, and nothing is changed. Ten thousand documents must not be read four times a
+second: each container's change feed tells what is new since the last look, and `dead-letters` is peeked from where it
+ended.
 """
 
 import asyncio
