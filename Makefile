@@ -12,8 +12,9 @@ help: ## print this list
 setup: ## install everything into .venv (needs Python 3.11 or 3.12; PYTHON=/path names one)
 	@requirements/setup.sh
 
-demo: setup ## real events through the whole system, on this machine (EVENTS=file.jsonl, FRESH=1, LATENCY=0.4)
-	@$(PY) -m local demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(FRESH),--fresh)
+demo: setup ## real events through the whole system, on this machine (PATTERN=saga, EVENTS=file.jsonl, TOGETHER=1, FRESH=1)
+	@$(PY) -m local demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(PATTERN),--pattern "$(PATTERN)") \
+		$(if $(TOGETHER),--together) $(if $(FRESH),--fresh)
 
 local: setup ## the whole system on this machine, until Ctrl-C
 	@$(PY) -m local up

@@ -39,7 +39,8 @@ from services.kernel.settings import settings
 from services.kernel.topology import Topic, Topology
 
 CATALOGUE = [
-    json.loads(line) for line in (Path(__file__).parents[2] / "samples" / "reference.jsonl").read_text().splitlines()
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "samples" / "documents" / "reference.jsonl").read_text().splitlines()
 ]
 WATCHER = "watcher"
 SECOND = replace(AI_PROCESSOR, name="second")
