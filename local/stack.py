@@ -26,7 +26,7 @@ from local.provision import Addresses, App, Plan, plan
 from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
 from local.servicebus.auth import WELL_KNOWN_NAME as BUS_NAME
 from local.stack_folder import FOLDER, ROOT
-from local.tokens import DOORS, Doors, OpenDoor, doors, key_pair, public_half
+from local.tokens import DOORS, Doors, OpenDoor, doors, issue, key_pair, public_half
 
 REAL_MODEL_KEY = os.environ.get("OPENAI_API_KEY", "")
 """With it the real model answers, at OpenAI or at OPENAI_BASE_URL; without it the stand-in."""
@@ -187,6 +187,14 @@ class Stack:
     def cosmos(self) -> CosmosClient:
         """A client with every right, as the deployer has in Azure."""
         return CosmosClient(f"http://127.0.0.1:{self.addresses.cosmos_port}/", COSMOS_KEY)
+
+    def url_of(self, pattern: str) -> str:
+        """Where the HTTP functions of a pattern are, by its folder's name."""
+        return self.doors.apps[pattern].url
+
+    def token(self, *, roles: Sequence[str], name: str) -> str:
+        """A token that every door takes."""
+        return issue(key_pair(self.folder), next(iter(self.doors.apps.values())), name=name, roles=roles)
 
     # -- files -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ What a producer writes to `data-changes` goes to the broker, as other producers 
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Protocol, cast
@@ -63,7 +63,7 @@ class SignedIn(Protocol):
     """What local/stack.py knows of its HTTP doors."""
 
     def url_of(self, pattern: str) -> str: ...
-    def token(self, *, roles: tuple[str, ...], name: str) -> str: ...
+    def token(self, *, roles: Sequence[str], name: str) -> str: ...
 
 
 class TopicDoor:
@@ -83,7 +83,7 @@ class TopicDoor:
 class HttpDoor:
     """`sources`: POST /api/events, POST /api/alerts."""
 
-    def __init__(self, client: httpx.AsyncClient, stack: object, listeners: Listeners) -> None:
+    def __init__(self, client: httpx.AsyncClient, stack: SignedIn, listeners: Listeners) -> None:
         self._client, self._stack, self._listeners = client, stack, listeners
         self._signed_in: tuple[str, str] | None = None
 
@@ -117,13 +117,7 @@ class HttpDoor:
         if self._signed_in is None:
             if SOURCES not in [pattern.name for pattern in self._listeners.patterns]:
                 raise Refused(f"no door takes it: `{SOURCES}` is not registered (services/registry.py)")
-            if not hasattr(self._stack, "url_of") or not hasattr(self._stack, "token"):
-                raise StackError(
-                    "local/stack.py has no `url_of(pattern)` or no `token(roles=..., name=...)`, "
-                    f"and a line wants in by the HTTP door of `{SOURCES}`"
-                )
-            stack = cast("SignedIn", self._stack)
-            self._signed_in = stack.url_of(SOURCES).rstrip("/"), stack.token(roles=ROLES, name=CALLER)
+            self._signed_in = self._stack.url_of(SOURCES), self._stack.token(roles=ROLES, name=CALLER)
         return self._signed_in
 
 
