@@ -11,6 +11,7 @@ Which channel takes the key seriously is the channel's affair; ours is that the 
 
 import asyncio
 import html
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,11 @@ LONGEST: dict[Channel, int] = {"email": 4_000, "slack": 3_000, "sms": 300, "push
 """Characters that are sent; an SMS of 300 is two parts."""
 LINK = re.compile(r"\b(?:[a-z][a-z0-9+.-]*://|www\.)\S+|\b(?:mailto|javascript|data):\S+", re.IGNORECASE)
 """Nobody needs a link that a model has written."""
+
+
+_log = logging.getLogger("apprise")
+_log.propagate = False  # it quotes URLs that it does not understand, and a channel's URL is a secret
+_log.addHandler(logging.NullHandler())
 
 
 class ChannelSettings(BaseSettings):

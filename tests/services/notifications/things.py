@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from local.mailbox.server import Mailbox
 from services.notifications.directory import Recipient, partition
 from services.notifications.events import Notification
+from services.notifications.topology import CHANNELS
 from tests.services.events import cloud_event
 from tests.services.world import World
 
@@ -71,6 +73,11 @@ def angry(number: int = 1, **attributes: Any) -> dict[str, Any]:
 def outage(**data: Any) -> dict[str, Any]:
     said = {"alert_id": "A-1", "rule": "errors", "severity": "Sev0", "description": "checkout is down", "targets": []}
     return cloud_event("alert_fired", said | data)
+
+
+def connect(world: World, mailbox: Mailbox) -> None:
+    """Every channel leads to this mailbox."""
+    world.set(**{f"Secret_channel_{channel}": mailbox.channel(channel) for channel in CHANNELS})
 
 
 async def know(world: World, *entries: dict[str, Any]) -> None:
