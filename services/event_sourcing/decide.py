@@ -163,11 +163,9 @@ def judge(
         return (own, escalation, review(evolve(after, escalation, now), why, stream=stream, now=now))
     if why:
         return (own, review(after, why, stream=stream, now=now))
-    if chosen == [RefundApproved.TYPE]:
-        return (own, RefundApproved(by=answered.source, pay=PAY in answer.side_effects))
-    if chosen == [RefundRejected.TYPE]:
-        return (own, RefundRejected(by=answered.source, reason=reason))
-    return (own,)
+    approval = RefundApproved(by=answered.source, pay=PAY in answer.side_effects)
+    rejection = RefundRejected(by=answered.source, reason=reason)
+    return (own, *(verdict for verdict in (approval, rejection) if verdict.TYPE in chosen))
 
 
 def _why_a_person(after: Case, answer: RefundAnswer, chosen: Sequence[str]) -> Why | None:
