@@ -3,6 +3,7 @@
 Where only one thing is legal nobody is asked, and a saga that has asked often enough goes on by its definition.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,8 @@ async def choose(moved: Moved | None, definition: Definition[Any], ports: Ports,
     if moved is None or not moved.needs:
         return moved
     carry_out = _next_step if moved.needs == "step" else _recovery
-    return await carry_out(moved.saga, definition, ports, now)
+    then = await carry_out(moved.saga, definition, ports, now)
+    return replace(then, approvals=(*moved.approvals, *then.approvals))
 
 
 async def _next_step(saga: Saga, definition: Definition[Any], ports: Ports, now: datetime) -> Moved:

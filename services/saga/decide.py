@@ -53,7 +53,11 @@ def go_on(saga_id: str, there: Document, moved: Moved | None, now: datetime) -> 
     if moved is None:
         return stale("the saga has moved on")
     after = moved.saga.model_dump(mode="json")
-    events = [*_sent(saga_id, moved, now), *_waiting(moved.approval), *_ended(saga_id, moved.saga)]
+    events = [
+        *_sent(saga_id, moved, now),
+        *(each for approval in moved.approvals for each in _waiting(approval)),
+        *_ended(saga_id, moved.saga),
+    ]
     return Effects((Put(after, there["_etag"]),), tuple(events), note=moved.saga.journal[-1].what)
 
 
@@ -79,10 +83,8 @@ def _order(saga_id: str, send: Send, target: str) -> DoStep | UndoStep:
     return DoStep(saga_id=saga_id, step=step.name, target=target, attempt=step.attempt, option=step.option)
 
 
-def _waiting(approval: ApprovalChanged | None) -> Iterator[Announce]:
+def _waiting(approval: ApprovalChanged) -> Iterator[Announce]:
     """An approval that is asked for or decided, for the list; and when it is asked for, for people and for its end."""
-    if approval is None:
-        return
     yield Announce(SAGA_STEPS, approval.TYPE, approval, session=approval.session)
     if approval.status == "pending":
         asked = ApprovalRequested.model_validate(approval.model_dump())

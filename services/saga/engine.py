@@ -47,11 +47,11 @@ class Send:
 
 @dataclass(frozen=True)
 class Moved:
-    """The saga afterwards, what to send, and what must be chosen before it goes on."""
+    """The saga afterwards, what to send, which approvals changed, and what must be chosen before it goes on."""
 
     saga: Saga
     sends: tuple[Send, ...] = ()
-    approval: ApprovalChanged | None = None
+    approvals: tuple[ApprovalChanged, ...] = ()
     needs: Needs = ""
 
 
@@ -229,7 +229,7 @@ def stopped(saga: Saga, definition: Definition[Any], *, by: str, why: str, now: 
         update={"status": "decided", "decision": REJECT, "decided_by": by, "decided_at": now, "comment": why}
     )
     saga = saga.model_copy(update={"approval": approval})
-    return replace(go_back(saga, by=by, why=why, now=now), approval=approval)
+    return replace(go_back(saga, by=by, why=why, now=now), approvals=(approval,))
 
 
 def decided(
@@ -253,12 +253,12 @@ def decided(
     if decision != APPROVE:
         said = f"{who} decided {decision}" + (f": {why}" if why else "")
         saga = saga.model_copy(update={"last_error": said})
-        return replace(go_back(saga, by=who, why=said, now=now), approval=approval)
+        return replace(go_back(saga, by=who, why=said, now=now), approvals=(approval,))
     about = waiting.step if waiting else START
     saga = saga.model_copy(update={"approved": (*saga.approved, about), "chosen": None})
     saga = saga.noted(now, "approved", step=about, by=who, why=why)
     agreed = _begin(saga, definition, waiting.step, waiting.option, now) if waiting else Moved(saga, needs="step")
-    return replace(agreed, approval=approval)
+    return replace(agreed, approvals=(approval,))
 
 
 # -- how ---------------------------------------------------------------------------------------------------------------
@@ -317,4 +317,4 @@ def _ask_a_person(saga: Saga, about: str, question: str, now: datetime) -> Moved
         expires_at=now + PATIENCE,
     )
     saga = saga.model_copy(update={"approval": approval}).noted(now, "approval asked", step=about, why=question)
-    return Moved(saga, approval=approval)
+    return Moved(saga, approvals=(approval,))
