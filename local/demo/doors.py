@@ -134,6 +134,8 @@ class DatabaseDoor:
         partition, name = str(document[container.partition_key]), str(document["id"])
         try:
             written = await self._merge(container, partition, document)
+        except ValueError as error:  # the SDK's own, about an id
+            raise Refused(f"by the Cosmos DB SDK: `id` {name[:60]!r}: {error}") from error
         except CosmosHttpResponseError as error:
             if error.status_code not in (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
                 raise
