@@ -55,7 +55,7 @@ MUTANTS: tuple[Mutant, ...] = (
         old="        items=before.items if before else (),\n",
         new="",
         tests=("tests/services/notifications/test_partition.py",),
-        names="a digested message is nowhere",
+        names="test_a_digest_that_is_deferred_keeps_what_is_in_it",
     ),
     Mutant(
         name="quiet hours are not checked before sending",

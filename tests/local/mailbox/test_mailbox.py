@@ -18,7 +18,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 def deliver(mailbox: Mailbox, channel: str = "email", **changes: str) -> httpx.Response:
     body = {"title": "T", "message": "M", "recipient": "a@b.example", **changes}
-    with httpx.Client(verify=False) as client:
+    with httpx.Client() as client:
         return client.post(f"{mailbox.url}/{channel}", json=body, headers={"Idempotency-Key": "k"})
 
 

@@ -160,3 +160,18 @@ WHO_ID = notification().recipient_id
 
 OneRecipient.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestOneRecipient = OneRecipient.TestCase
+
+
+def test_a_digest_that_is_deferred_keeps_what_is_in_it() -> None:
+    # given
+    said = notification(category="digest", cause="digest_due")
+    waiting = Delivery(
+        id="delivery~1", status="deferred", notification=said.model_dump(mode="json"), items=("delivery~0",)
+    )
+
+    # when
+    effects = decide.admit("delivery~1", said, Known(WHO, None, None), NOON, {**waiting.model_dump(), "_etag": "1"})
+
+    # then
+    record = next(put.document for put in effects.puts if put.document["kind"] == "delivery")
+    assert record["items"] == ["delivery~0"]
