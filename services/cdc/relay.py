@@ -28,7 +28,7 @@ FEED = f"/{ITEMS.name}/feed"
 
 async def relay(documents: Iterable[Mapping[str, Any]], service: Service) -> None:
     """Send on what changed; return when the broker has it all."""
-    await service.send([_message(document) for document in documents if not is_bookkeeping(document)])
+    await service.send([message for document in documents if (message := seen(document))])
 
 
 def session_of(item: ItemRef) -> str:
@@ -72,7 +72,10 @@ def announced(changed: ItemChanged, source: str, *once_more: str) -> Outgoing:
     return entering(event, ITEM_CHANGES, session=session_of(changed.item))
 
 
-def _message(document: Mapping[str, Any]) -> Outgoing:
+def seen(document: Mapping[str, Any]) -> Outgoing | None:
+    """The message about this version of a document, or that it could not be relayed; None for what is no item."""
+    if is_bookkeeping(document):
+        return None
     try:
         return item_changed(document, FEED)
     except Park as park:

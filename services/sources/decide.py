@@ -65,7 +65,7 @@ def route(kind: str, data: Mapping[str, Any]) -> Route:
     if not isinstance(case, str) or not 1 <= len(case) <= LONGEST_ID:
         given = "missing" if case is None else repr(case)[:60]
         raise Park("not-routable", f"`data.case_id` is {given}; {kind} needs text of 1 to {LONGEST_ID} characters")
-    return Route(ENTITY_COMMANDS, safe_id("refund", case))
+    return Route(ENTITY_COMMANDS, safe_id("case", case))
 
 
 def check_source(source: str) -> None:

@@ -45,7 +45,7 @@ def test_a_fact_of_ours_cannot_be_forged(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(COMMANDS))
 def test_a_command_waits_behind_the_others_of_its_case(kind: str) -> None:
-    assert route(kind, {"case_id": "R/1 ä"}) == (ENTITY_COMMANDS, safe_id("refund", "R/1 ä"))
+    assert route(kind, {"case_id": "R/1 ä"}) == (ENTITY_COMMANDS, safe_id("case", "R/1 ä"))
 
 
 @pytest.mark.parametrize("case", [None, "", 7, ["R-1"], {"id": "R-1"}, "x" * 201, True])

@@ -142,7 +142,7 @@ async def test_a_command_goes_into_the_session_of_its_case(
 
     # then
     messages = await world.peek(ENTITY_COMMANDS.name, "watcher")
-    assert [message.session_id for message in messages] == [safe_id("refund", "R-1"), safe_id("refund", "R-2")]
+    assert [message.session_id for message in messages] == [safe_id("case", "R-1"), safe_id("case", "R-2")]
 
 
 async def test_one_bad_event_is_named_and_none_of_its_batch_is_taken(
