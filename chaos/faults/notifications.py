@@ -54,7 +54,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/decide.py",
         old="        items=before.items if before else (),\n",
         new="",
-        tests=("tests/services/notifications/test_partition.py",),
+        tests=("tests/services/notifications/test_partition.py::test_a_digest_that_is_deferred_keeps_what_is_in_it",),
         names="test_a_digest_that_is_deferred_keeps_what_is_in_it",
     ),
     Mutant(
