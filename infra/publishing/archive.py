@@ -4,6 +4,7 @@ Same files, same bytes, for one version of zlib; another may compress otherwise.
 told apart by the digest of its content, never by that of the zip.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ UNIX, READABLE = 3, 0o100644 << 16
 def write(target: Path, files: Mapping[str, bytes | Path], base: Path | None = None) -> Path:
     """Write a zip, after the entries of another one if there is a `base`; whole, or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}.{os.getpid()}")  # for somebody else may write the same
     if base:
         shutil.copyfile(base, partial)
     with ZipFile(partial, "a" if base else "w", ZIP_DEFLATED, compresslevel=6) as archive:

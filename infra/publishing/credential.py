@@ -63,9 +63,7 @@ def credential(config: Lookup) -> "TokenCredential":
     def needed(key: str, variable: str) -> str:
         value = setting(key, variable)
         if not value:
-            raise PackageError(
-                f"the deployer cannot sign in to publish code: {variable} or azure-native:{key} is not set"
-            )
+            raise PackageError(f"the deployer cannot sign in to publish code: set {variable}, or azure-native:{key}")
         return value
 
     def service() -> tuple[str, str]:

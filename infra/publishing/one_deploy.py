@@ -203,10 +203,11 @@ class _Site:
         headers = {**request.pop("headers", {}), "Authorization": f"Bearer {self.token()}"}
         try:
             with self.client.stream(method, path, headers=headers, **request) as answer:
-                body = b""
+                body, enough = b"", time.monotonic() + self.pace.silence
                 for part in answer.iter_bytes():
                     body += part
-                    self._still_time("the answer does not end")
+                    if time.monotonic() > enough:
+                        return f"no answer to {method} {path} (it does not end)"
                 return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=body)
         except httpx.HTTPError as broken:
             return f"no answer to {method} {path} ({type(broken).__name__}: {broken})"

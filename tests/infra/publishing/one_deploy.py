@@ -144,3 +144,15 @@ def drip(seconds: float) -> Callable[[BaseHTTPRequestHandler], None]:
         handler.close_connection = True
 
     return dripping
+
+
+def crawl(seconds: float) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Take the zip a little at a time."""
+
+    def crawling(handler: BaseHTTPRequestHandler) -> None:
+        for _ in range(int(seconds / 0.05)):
+            handler.rfile.read(1024)
+            time.sleep(0.05)
+        handler.close_connection = True
+
+    return crawling
