@@ -215,7 +215,7 @@ def test_a_zip_that_is_taken_too_slowly_is_given_up(site: OneDeploy, tmp_path: P
     site.publishes += [Reply(0, instead=crawl(1))] * 50
     began = time.monotonic()
 
-    with pytest.raises(PackageError, match="taken too slowly|no answer to POST /api/publish"):
+    with pytest.raises(PackageError, match=r"taken too slowly|no answer to POST /api/publish"):
         deploy(site, large, HASTY)
 
     assert time.monotonic() - began < 3
