@@ -88,9 +88,12 @@ class Publisher(dynamic.ResourceProvider):
         wanted = _content(props)
         if wanted.digest != props["digest"]:
             raise PackageError(f"services/{wanted.service} was changed while `pulumi up` ran; run it again")
-        with TemporaryDirectory(prefix="code-") as folder:
-            zipped = build(wanted, Path(folder), TREE / props["root"] / "dist")
-            publish(props["address"], zipped, token(self._config.get))
+        try:
+            with TemporaryDirectory(prefix="code-") as folder:
+                zipped = build(wanted, Path(folder), TREE / props["root"] / "dist")
+                publish(props["address"], zipped, token(self._config.get))
+        except PackageError as error:
+            raise PackageError(str(error)) from None  # the engine prints a traceback: let it be short
 
 
 def _content(props: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ no connection), another deployment (409), its own faults (5xx). That a deploymen
 Sources: azure-cli, appservice/custom.py; Kudu, DeployStatus; azure-dev#8026; ZeroFailed.Deploy.Azure.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ PUBLISH = "/api/publish"
 OPTIONS = {"type": "zip", "RemoteBuild": "false", "Deployer": "pulumi"}
 """Nothing is built there: the wheels are in the zip, the same that were tested."""
 
+ID = re.compile(r"[\w-]+")
 SUCCESS, CONFLICT = 4, 5
 FAILED = {-1: "was cancelled", 3: "failed", 6: "was done in part only"}
 """Kudu's words for a deployment that has ended; any other number means that it goes on."""
@@ -110,8 +112,8 @@ class _Site:
         if isinstance(told, dict):
             deployment = cast("Mapping[str, Any]", told)
             self._failed(deployment)
-            return str(deployment.get("id") or "")
-        return told.strip() if isinstance(told, str) else ""
+            told = deployment.get("id")
+        return told if isinstance(told, str) and ID.fullmatch(told) else ""
 
     def _refused(self, answer: httpx.Response) -> None:
         """Wait, if waiting may help."""
@@ -156,7 +158,7 @@ class _Site:
         if verdict is None:
             return
         said = str(state.get("status_text") or state.get("message") or "").strip()
-        log = self._log(str(state.get("id") or "latest"))
+        log = self._log(str(state.get("id")))
         self._give_up(f"deployment {state.get('id', '')} {verdict}: {' | '.join(filter(None, [said, *log]))}"[:2000])
 
     def _log(self, deployment: str) -> list[str]:

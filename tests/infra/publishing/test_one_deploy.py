@@ -53,7 +53,7 @@ def test_the_zip_is_sent_as_it_is_and_its_deployment_followed_until_it_is_done(s
     assert {headers["Authorization"] for _, _, _, headers in site.asked} == {"Bearer token-1"}
 
 
-@pytest.mark.parametrize("body", [b"", None, {"message": "taken"}, b"<html>"], ids=str)
+@pytest.mark.parametrize("body", [b"", None, {"message": "taken"}, b"<html>", "not an id", {"id": 7}], ids=str)
 def test_without_an_id_the_latest_deployment_is_followed(site: OneDeploy, archive: Path, body: Any) -> None:
     site.publishes += [Reply(202, body)]
 

@@ -18,8 +18,10 @@ from services.registry import PATTERNS
 from tests.infra.publishing.tree import grow, pinned
 
 PYTHON = "3.11"
+OURS = f"{sys.version_info[0]}.{sys.version_info[1]}"
+"""The only Python that a zip can be tried with."""
 here_only = pytest.mark.skipif(
-    cannot_try(PYTHON) is not None, reason=f"apps are tried where they would run: {cannot_try(PYTHON)}"
+    cannot_try(OURS) is not None, reason=f"apps are tried where they would run: {cannot_try(OURS)}"
 )
 
 
@@ -196,7 +198,7 @@ def test_without_network_what_was_fetched_before_is_enough(
 @here_only
 @pytest.mark.parametrize("service", [pattern.name for pattern in PATTERNS])
 def test_each_service_runs_from_its_zip_alone(service: str, tmp_path: Path) -> None:
-    zipped = build(content(service, PYTHON), tmp_path, TREE / "dist")
+    zipped = build(content(service, OURS), tmp_path, TREE / "dist")
 
     found = functions(zipped)
 
@@ -208,13 +210,13 @@ def test_each_service_runs_from_its_zip_alone(service: str, tmp_path: Path) -> N
 def test_a_service_that_imports_what_its_zip_lacks_is_refused(tree: Path, tmp_path: Path) -> None:
     grow(tree, "alpha", requirements=pinned("azure-functions") + pinned("werkzeug") + pinned("markupsafe"))
     app = tree / "services/alpha/function_app.py"
-    zipped = packed(content("alpha", PYTHON, tree), tmp_path)
+    zipped = packed(content("alpha", OURS, tree), tmp_path)
     assert functions(zipped, also=()) == {"alpha_ticks": "timerTrigger"}
 
     app.write_text(f"import services.beta.function_app\n{app.read_text()}")
 
     with pytest.raises(PackageError, match=r"alpha.zip does not import on its own: .*No module named 'services.beta'"):
-        functions(packed(content("alpha", PYTHON, tree), tmp_path), also=())
+        functions(packed(content("alpha", OURS, tree), tmp_path), also=())
 
 
 def test_where_a_zip_cannot_be_tried_the_reason_is_told() -> None:
