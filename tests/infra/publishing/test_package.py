@@ -14,6 +14,7 @@ from infra.publishing.build import build
 from infra.publishing.content import TREE, Content, PackageError, content
 from infra.publishing.trial import cannot_try, functions
 from infra.publishing.wheels import SITE
+from services.kernel.topology import Topology
 from services.registry import PATTERNS
 from tests.infra.publishing.tree import grow, pinned
 
@@ -196,14 +197,16 @@ def test_without_network_what_was_fetched_before_is_enough(
 
 
 @here_only
-@pytest.mark.parametrize("service", [pattern.name for pattern in PATTERNS])
-def test_each_service_runs_from_its_zip_alone(service: str, tmp_path: Path) -> None:
-    zipped = build(content(service, OURS), tmp_path, TREE / "dist")
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_each_service_runs_from_its_zip_alone(pattern: Topology, tmp_path: Path) -> None:
+    zipped = build(content(pattern.name, OURS), tmp_path, TREE / "dist")
 
     found = functions(zipped)
 
     assert set(found.values()) <= {"serviceBusTrigger", "timerTrigger", "cosmosDBTrigger", "httpTrigger"}
-    assert "sweep_outbox" in found
+    assert found.keys() >= {timer.function for timer in pattern.timers}
+    assert ("serviceBusTrigger" in found.values()) == bool(pattern.listens)
+    assert ("httpTrigger" in found.values()) == pattern.http
 
 
 @here_only
