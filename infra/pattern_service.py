@@ -43,6 +43,7 @@ class PatternService(ComponentResource):
         app = FunctionApp(
             name,
             FunctionAppArgs(
+                service=topology.name,
                 foundation=around.foundation,
                 size=around.config.functions,
                 identity=identity,

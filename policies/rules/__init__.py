@@ -2,6 +2,7 @@
 
 from policies.rule import Rule
 from policies.rules import (
+    code,
     cosmos,
     data,
     doors,
@@ -19,7 +20,7 @@ from policies.rules import (
 )
 
 SUBJECTS = (
-    service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, settings, identity, model,
+    service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, code, settings, identity, model,
     telemetry, data, waivers,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(rule for subject in SUBJECTS for rule in subject.RULES)
