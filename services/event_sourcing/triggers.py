@@ -42,7 +42,9 @@ async def show_case(request: func.HttpRequest) -> func.HttpResponse:
     return await doors.show_case(SERVICE, request)
 
 
-@triggers.route("projections/rebuild", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@triggers.route(
+    "projections/rebuild", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS
+)
 @answers
 async def rebuild_projections(request: func.HttpRequest) -> func.HttpResponse:
     return await doors.rebuild(SERVICE, request)

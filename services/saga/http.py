@@ -39,7 +39,9 @@ def saga_functions(triggers: func.Blueprint, service: Service) -> None:
         saga = await _saga(service, saga_id)
         return ok({"saga_id": saga_id, **saga.model_dump(mode="json", exclude={"kind"})})
 
-    @triggers.route("sagas/{saga}/cancel", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+    @triggers.route(
+        "sagas/{saga}/cancel", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS
+    )
     @answers
     async def cancel_saga(request: func.HttpRequest) -> func.HttpResponse:  # pyright: ignore[reportUnusedFunction]
         caller = Caller.of(request)
