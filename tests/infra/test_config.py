@@ -14,13 +14,15 @@ from services.registry import PATTERNS
 
 PROJECT = "event-driven-ai"
 PLACED = {"azure-native:location": "swedencentral", "entra:clientId": "11111111-2222-3333-4444-555555555555"}
+OTHERS = tuple(pattern for pattern in PATTERNS if not pattern.secrets)
+"""Without those whose secrets a deployer must set: which are asked for is shown with one of our own."""
 KEEPS_A_SECRET = Topology("caller", secrets=("shop-url",))
 
 
 def reading(
     raw: dict[str, str], *patterns: Topology, placed: bool = True, secret: frozenset[str] = frozenset()
 ) -> Config:
-    return read({**(PLACED if placed else {}), **raw}, project=PROJECT, patterns=[*PATTERNS, *patterns], secret=secret)
+    return read({**(PLACED if placed else {}), **raw}, project=PROJECT, patterns=[*OTHERS, *patterns], secret=secret)
 
 
 def errors_of(raw: dict[str, str], *patterns: Topology, placed: bool = True) -> list[str]:

@@ -140,25 +140,32 @@ def test_the_name_of_a_role_assignment_tells_who_what_and_where_apart(stack: Gra
 
 
 def test_a_secret_stays_in_the_vault(local: Graph) -> None:
-    # given: a stack whose model is reached with a key
-    secret = local.one("keyvault:Secret")
-    key = secret.inputs["properties"]["value"]
+    # given: a stack whose model is reached with a key, and whose channels are secrets
+    secrets = local.of_type("keyvault:Secret")
+    assert {secret.name for secret in secrets} > {"model-key", "channel-email"}
 
-    # then: the engine is told that it is secret, and nothing but the vault ever sees it
-    assert secret.secrets == {"properties"}
-    elsewhere = [resource for resource in local.resources if resource is not secret]
-    assert not [each.name for each in elsewhere if key in json.dumps([each.inputs, each.outputs])]
-    assert key not in json.dumps(local.exports)
+    for secret in secrets:
+        # then: the engine is told that it is secret, and nothing but the vault ever sees it
+        value = secret.inputs["properties"]["value"]
+        assert secret.secrets == {"properties"}
+        elsewhere = [resource for resource in local.resources if resource is not secret]
+        assert not [each.name for each in elsewhere if value in json.dumps([each.inputs, each.outputs])]
+        assert value not in json.dumps(local.exports)
 
 
-def test_whoever_asks_may_read_the_key_and_no_other_secret(local: Graph) -> None:
-    readers = [
-        each
+def test_whoever_asks_may_read_the_key_and_each_pattern_its_own_secrets_and_no_other(local: Graph) -> None:
+    identities = {
+        each.outputs["principalId"]: each.name for each in local.of_type("managedidentity:UserAssignedIdentity")
+    }
+    readers = {
+        (identities[each.inputs["principalId"]], local.by_id(each.inputs["scope"]).name)
         for each in local.of_type("authorization:RoleAssignment")
         if each.inputs["roleDefinitionId"].endswith("4633458b-17de-408a-b874-0445c86b69e6")
-    ]
+    }
 
-    assert [each.inputs["scope"] for each in readers] == [local.one("keyvault:Secret").id]
+    wanted = {(pattern.name, secret) for pattern in PATTERNS for secret in pattern.secrets}
+    wanted |= {(pattern.name, "model-key") for pattern in PATTERNS if pattern.asks}
+    assert readers == {(slug(pattern), secret) for pattern, secret in wanted}
 
 
 def _container_at(graph: Graph, scope: str) -> Resource:

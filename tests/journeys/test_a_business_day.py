@@ -145,7 +145,7 @@ async def day(stack: Stack) -> AsyncIterator[Day]:
     people = (
         colleague("sam", "support"),
         colleague("nia", "support", time_zone="UTC", quiet=sleeping, digest="never"),
-        colleague("dora", "operations", digest="always"),
+        colleague("dora", "finance", digest="always"),
         colleague("max", "manager"),
     )
     accounts = ({"customer_id": "J-1", "balance": "1000.00"}, {"customer_id": "J-2", "balance": "5.00"})
