@@ -3,7 +3,8 @@
 A channel's URL comes from Key Vault (`Secret_channel_email`, ...) and is a template: `{address}` and `{key}` are
 replaced by the recipient's address and the idempotency key, each quoted, wherever the scheme can carry them:
 
-    mailtos://user:password@smtp.example.com?to={address}
+    mailtos://user:password@smtp.example.com?from=shop@example.com&to={address}&+Idempotency-Key={key}
+    slack://xoxb-1234-1234-abc124/{address}
     jsons://gateway.example.com/sms?:to={address}&+Idempotency-Key={key}
 
 Which channel takes the key seriously is the channel's affair; ours is that the same message always has the same one.
@@ -25,8 +26,12 @@ CONNECT, READ = 4, 10
 """Seconds that a channel may take to be reached, and to answer."""
 LONGEST: dict[Channel, int] = {"email": 4_000, "slack": 3_000, "sms": 300, "push": 240}
 """Characters that are sent; an SMS of 300 is two parts."""
-LINK = re.compile(r"\b(?:[a-z][a-z0-9+.-]*://|www\.)\S+|\b(?:mailto|javascript|data):\S+", re.IGNORECASE)
-"""Nobody needs a link that a model has written."""
+LINK = re.compile(
+    r"\b(?:[a-z][a-z0-9+.-]*://|www\.|(?:mailto|javascript|data):)\S+"
+    r"|\b(?:[\w-]+\.)+[a-z]{2,}\b(?:[/?#:]\S*)?",
+    re.IGNORECASE,
+)
+"""Nobody needs a link that a model has written; what only looks like a domain becomes one in many a mail client."""
 
 
 _log = logging.getLogger("apprise")
@@ -46,7 +51,14 @@ class ChannelSettings(BaseSettings):
 
 
 class ChannelDown(Exception):  # noqa: N818
-    """The channel did not take the message; it may or may not have it."""
+    """The channel did not take the message; it may or may not have it.
+
+    Without a URL that apprise understands it `may_recover` only when somebody deploys another one.
+    """
+
+    def __init__(self, why: str, *, may_recover: bool = True) -> None:
+        super().__init__(why)
+        self.may_recover = may_recover
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,8 @@ async def send(message: Message) -> None:
     """
     template: str = getattr(ChannelSettings(), message.channel)
     if not template:
-        raise ChannelDown(f"{message.channel}: no URL is set, see secrets:channel-{message.channel}")
+        why = f"{message.channel}: no URL is set, see secrets:channel-{message.channel}"
+        raise ChannelDown(why, may_recover=False)
     await asyncio.to_thread(_notify, _filled(template, message), message)
 
 
@@ -87,7 +100,7 @@ def _notify(url: str, message: Message) -> None:
 
     sender: Any = apprise.Apprise()
     if not sender.add(url):
-        raise ChannelDown(f"{message.channel}: its URL is none that apprise understands")
+        raise ChannelDown(f"{message.channel}: its URL is none that apprise understands", may_recover=False)
     title, body = rendered(message)
     taken = sender.notify(
         body=body, title=title, body_format="html" if message.channel == "email" else None, log_callback=noticed

@@ -10,7 +10,14 @@ from services.kernel.effects import Announce, Effects, Put, stale
 from services.kernel.ids import safe_id
 from services.notifications import rules, templates
 from services.notifications.directory import Recipient
-from services.notifications.events import Channel, Notification, NotificationDue, SendNotification, SendUrgent
+from services.notifications.events import (
+    Channel,
+    FlushDigest,
+    Notification,
+    NotificationDue,
+    SendNotification,
+    SendUrgent,
+)
 from services.notifications.localtime import local_day
 from services.notifications.rules import Case, Ruling
 from services.notifications.state import (
@@ -29,7 +36,7 @@ Document = Mapping[str, Any]
 SHOWN = 30
 """Items that a digest spells out."""
 FULL = 200
-"""Items after which a digest does not wait for its hour."""
+"""Items after which a digest does not wait for its hour: a document has 2 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,11 @@ def admit(
             text=notification.text,
             cancellation=notification.cancellation,
         )
-        puts.append(put("digest", DIGEST, _added(known.digest, item, ruling, now), known.digest_document))
+        digest = _added(known.digest, item, ruling, now)
+        puts.append(put("digest", DIGEST, digest, known.digest_document))
+        if len(digest.items) >= FULL:
+            flush_now = FlushDigest(recipient_id=recipient_id, at=now)
+            announced.append(Announce(NOTIFICATIONS, flush_now.TYPE, flush_now))
     if counters != known.counters:
         puts.append(put("counters", COUNTERS, counters, known.counters_document))
     puts.append(put("delivery", delivery, record, earlier))
@@ -235,8 +246,17 @@ def _summary(recipient: Recipient, items: Sequence[Item]) -> tuple[str, str]:
 
 
 def cancel(key: str, at: datetime, known: Known, waiting: Sequence[Document], now: datetime) -> Effects:
-    """End what waits and was promised until `at`; and remember it, for promises may still be on their way."""
-    ended = [document for document in waiting if Notification.model_validate(document["notification"]).at <= at]
+    """End what waits and was promised until `at`; and remember it, for promises may still be on their way.
+
+    What was digested waits as long as it is in the digest; later it has been told.
+    """
+    held = {item.delivery_id for item in known.digest.items}
+    ended = [
+        document
+        for document in waiting
+        if (document["status"] == "deferred" or document["id"] in held)
+        and Notification.model_validate(document["notification"]).at <= at
+    ]
     gone = {document["id"] for document in ended}
     why = Explained(rule="cancellation", outcome="cancel", why=f"what it promised was undone at {at.isoformat()}")
     puts = [put("counters", COUNTERS, known.counters.cancelling(key, at, now), known.counters_document)]

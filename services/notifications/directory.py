@@ -42,7 +42,8 @@ class QuietHours(_Entry):
 
 class Address(_Entry):
     channel: Channel
-    address: str = Field(min_length=1, max_length=320)
+    address: str = Field(min_length=1, max_length=320, pattern=r"^[^\s,;%]+$")
+    """One: what apprise would take for a list of addresses is none; nor is an escape, which it would read twice."""
 
 
 class Throttle(_Entry):

@@ -32,6 +32,16 @@ class Happening(EventData):
         """The customer concerned, or nobody."""
         return str(getattr(self, "customer_id", ""))
 
+    @property
+    def called(self) -> str:
+        """What people call it: an id of ours without the hash that follows."""
+        return self.about.partition("~")[0]
+
+    @property
+    def news(self) -> str:
+        """Names what is told: what has the same name within an hour is told once."""
+        return self.about
+
 
 class CustomerEnriched(Happening):
     TYPE: ClassVar = "customer_enriched"
@@ -91,6 +101,11 @@ class ChangeDetected(Happening):
     def about(self) -> str:
         return self.item_id
 
+    @property
+    def news(self) -> str:
+        """One record may change twice within an hour, and each time it is news."""
+        return " ".join((self.item_id, self.operation, self.change_type, *sorted(self.changed)))
+
 
 class AlertFired(Happening):
     TYPE: ClassVar = "alert_fired"
@@ -104,6 +119,10 @@ class AlertFired(Happening):
     @property
     def about(self) -> str:
         return f"{self.alert_id} {self.condition}"
+
+    @property
+    def called(self) -> str:
+        return f"{self.rule or self.alert_id} ({self.severity}, {self.condition})"
 
 
 class ApprovalRequested(Happening):
@@ -133,6 +152,10 @@ class SagaEnded(Happening):
     @property
     def about(self) -> str:
         return self.subject
+
+    @property
+    def news(self) -> str:
+        return self.saga_id
 
 
 class SagaCompleted(SagaEnded):
@@ -216,30 +239,6 @@ class UrgentNotification(Notification):
     TYPE: ClassVar = "urgent_notification"
 
 
-class Listed(BaseModel):
-    """A recipient of a page, and which of its words they get."""
-
-    model_config = ConfigDict(frozen=True)
-
-    recipient_id: Id
-    words: int = Field(ge=0)
-
-
-class NotificationPage(EventData):
-    """Some of the many recipients of one event: what would not fit one commit is spread in several."""
-
-    TYPE: ClassVar = "notification_page"
-
-    words: tuple[Notification, ...]
-    recipients: tuple[Listed, ...]
-
-
-class UrgentPage(NotificationPage):
-    """The same in the urgent lane."""
-
-    TYPE: ClassVar = "urgent_page"
-
-
 class OfDelivery(Addressed):
     delivery_id: Id
 
@@ -275,6 +274,37 @@ class CancelNotifications(Addressed):
 
     cancellation: str
     at: datetime
+
+
+Letter = Annotated[Notification | CancelNotifications | FlushDigest, Field(union_mode="left_to_right")]
+"""What may go to many: told apart by the fields that only the one before has."""
+
+
+class Listed(BaseModel):
+    """A recipient of a page, and which of its letters they get."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recipient_id: Id
+    letter: int = Field(ge=0)
+
+
+class Page(EventData):
+    """Some of the many recipients of one event: what does not fit one commit is announced in several.
+
+    A letter stands in it once, addressed to nobody, however many get it.
+    """
+
+    TYPE: ClassVar = "notification_page"
+
+    letters: tuple[Letter, ...]
+    recipients: tuple[Listed, ...]
+
+
+class UrgentPage(Page):
+    """The same in the urgent lane."""
+
+    TYPE: ClassVar = "urgent_page"
 
 
 HAPPENINGS: tuple[type[Happening], ...] = (

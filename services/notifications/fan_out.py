@@ -1,7 +1,8 @@
 """event + directory + answers -> one message per recipient, purely"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from services.entities import KEPT, NOTIFICATIONS
 from services.kernel.ask import Answered
@@ -12,12 +13,13 @@ from services.notifications.audiences import AUDIENCES, CANCELS, Audience, cance
 from services.notifications.channels import without_links
 from services.notifications.directory import Language, Member, customer, group
 from services.notifications.events import (
+    Addressed,
     CancelNotifications,
     FlushDigest,
     Happening,
     Listed,
     Notification,
-    NotificationPage,
+    Page,
     Urgency,
     UrgentNotification,
     UrgentPage,
@@ -26,8 +28,9 @@ from services.notifications.questions import WhomAnswer, WordingAnswer
 
 LONGEST_TITLE, LONGEST_TEXT = 100, 500
 """Characters; about 150 tokens were asked for."""
-PAGE = 300
-"""Messages that go into one commit: a batch of Cosmos DB takes 2 MB."""
+PAGE = 150
+"""Messages that go into one commit: a batch of Cosmos DB takes 2 MB, and a message weighs up to 9 KB, in emoji alone.
+A hundred pages fit one commit too, so an event may have 15,000 recipients."""
 NOBODY = "nobody"
 
 Wordings = Mapping[tuple[Language, str], WordingAnswer]
@@ -78,7 +81,7 @@ def fan_out(
             channel=answer.channel if answer else "email",
             title=without_links(words.title)[:LONGEST_TITLE],
             text=without_links(words.text)[:LONGEST_TEXT],
-            dedupe=safe_id(event.type, happening.about),
+            dedupe=safe_id(event.type, happening.news),
             cancellation=cancellation_key(event.type, happening.about),
         )
         messages.append(message)
@@ -95,54 +98,49 @@ def fan_out(
         "at": now.isoformat(),
         "ttl": int(KEPT.total_seconds()),
     }
-    return Effects((Put(record),), (*cancelled, *_announced(messages)), note=f"{len(told)} recipients")
+    return Effects((Put(record),), (*announced(cancelled), *announced(messages)), note=f"{len(told)} recipients")
 
 
-def _announced(messages: list[Notification]) -> list[Announce]:
-    """Each message by itself, or pages of them, where one commit could not hold them all."""
+def announced(messages: Sequence[Addressed]) -> tuple[Announce, ...]:
+    """Each message by itself; or pages of them, where one commit could not hold them all."""
     if len(messages) <= PAGE:
-        return [Announce(NOTIFICATIONS, message.TYPE, message) for message in messages]
-    pages: list[Announce] = []
-    for start in range(0, len(messages), PAGE):
-        listed, words = list[Listed](), list[Notification]()
-        for message in messages[start : start + PAGE]:
-            nobodys = message.model_copy(update={"recipient_id": NOBODY})
-            if nobodys not in words:
-                words.append(nobodys)
-            listed.append(Listed(recipient_id=message.recipient_id, words=words.index(nobodys)))
-        urgent = any(each.urgency == "immediate" for each in words)
-        page = (UrgentPage if urgent else NotificationPage)(words=tuple(words), recipients=tuple(listed))
-        pages.append(Announce(NOTIFICATIONS, page.TYPE, page))
-    return pages
+        return tuple(Announce(NOTIFICATIONS, message.TYPE, message) for message in messages)
+    pages = (_page(messages[start : start + PAGE]) for start in range(0, len(messages), PAGE))
+    return tuple(Announce(NOTIFICATIONS, page.TYPE, page) for page in pages)
 
 
-def spread(page: NotificationPage) -> Effects:
+def _page(messages: Sequence[Addressed]) -> Page:
+    letters, listed = list[Any](), list[Listed]()
+    for message in messages:
+        letter = message.model_copy(update={"recipient_id": NOBODY})
+        if letter not in letters:
+            letters.append(letter)
+        listed.append(Listed(recipient_id=message.recipient_id, letter=letters.index(letter)))
+    urgent = any(isinstance(letter, UrgentNotification) for letter in letters)
+    return (UrgentPage if urgent else Page)(letters=tuple(letters), recipients=tuple(listed))
+
+
+def spread(page: Page) -> Effects:
     """A page's messages."""
-    announced: list[Announce] = []
-    for listed in page.recipients:
-        words = page.words[listed.words]
-        kind = UrgentNotification if words.urgency == "immediate" else Notification
-        message = kind.model_validate({**words.model_dump(), "recipient_id": listed.recipient_id})
-        announced.append(Announce(NOTIFICATIONS, kind.TYPE, message))
-    return Effects(events=tuple(announced), note=f"{len(announced)} recipients")
+    letters = [_in_its_lane(letter) for letter in page.letters]
+    messages = [letters[each.letter].model_copy(update={"recipient_id": each.recipient_id}) for each in page.recipients]
+    return Effects(events=announced(messages), note=f"{len(messages)} recipients")
 
 
-def _cancelled(event: Event[Happening], members: tuple[Member, ...], at: datetime) -> list[Announce]:
+def _in_its_lane(letter: Addressed) -> Addressed:
+    """A page does not say in which lane a notification goes; its urgency does."""
+    if isinstance(letter, Notification) and letter.urgency == "immediate":
+        return UrgentNotification(**dict(letter))
+    return letter
+
+
+def _cancelled(event: Event[Happening], members: tuple[Member, ...], at: datetime) -> list[Addressed]:
     """Whoever may have been promised something, whether or not the model tells them of its end."""
     key = cancellation_key(event.type, event.data.about)
-    return [
-        Announce(
-            NOTIFICATIONS,
-            CancelNotifications.TYPE,
-            CancelNotifications(recipient_id=member.recipient_id, cancellation=key, at=at),
-        )
-        for member in members
-    ]
+    return [CancelNotifications(recipient_id=member.recipient_id, cancellation=key, at=at) for member in members]
 
 
 def flushes(due: list[str], at: datetime) -> Effects:
     """A message to each recipient whose digest is due."""
-    return Effects(
-        events=tuple(Announce(NOTIFICATIONS, FlushDigest.TYPE, FlushDigest(recipient_id=each, at=at)) for each in due),
-        note=f"{len(due)} digests are due",
-    )
+    messages = [FlushDigest(recipient_id=each, at=at) for each in due]
+    return Effects(events=announced(messages), note=f"{len(due)} digests are due")

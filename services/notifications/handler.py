@@ -26,8 +26,8 @@ from services.notifications.events import (
     Happening,
     Notification,
     NotificationDue,
-    NotificationPage,
     OfDelivery,
+    Page,
     SendNotification,
     SendUrgent,
     UrgentNotification,
@@ -48,15 +48,15 @@ async def notify(event: Event[Happening], ports: Ports) -> Effects:
     told = fan_out.whom(happening, audience, members, answered.answer if answered else None)
     wordings: dict[tuple[Language, str], WordingAnswer] = {}
     wanted: set[tuple[Language, str]] = {(member.language, member.role) for member in told}
-    for language, role in wanted:
+    for language, role in sorted(wanted):
         words = WordingFacts(
-            kind=event.type, about=happening.about, details=details(happening), language=language, role=role
+            kind=event.type, about=happening.called, details=details(happening), language=language, role=role
         )
         wordings[language, role] = (await ports.ask(WORDING, words, about=f"{language}~{role}")).answer
     return fan_out.fan_out(event, members, told, answered, wordings, clock.now())
 
 
-async def spread(event: Event[NotificationPage], _ports: Ports) -> Effects:
+async def spread(event: Event[Page], _ports: Ports) -> Effects:
     return fan_out.spread(event.data)
 
 
@@ -93,7 +93,7 @@ async def send(event: Event[OfDelivery], ports: Ports) -> Effects:
     if judgement.ruling.outcome != "send" or not isinstance(known.entry, Recipient):
         return decide.not_now(document, known, judgement)
     recipient = known.entry
-    channel, tried = await ports.once("send", lambda: _through_some_channel(recipient, delivery, ports.last_attempt))
+    channel, tried = await ports.once("send", lambda: _deliver(recipient, delivery, last_attempt=ports.last_attempt))
     return decide.sent(document, channel, tried, clock.now())
 
 
@@ -103,6 +103,7 @@ async def flush_digest(event: Event[FlushDigest], ports: Ports) -> Effects:
 
 
 async def cancel(event: Event[CancelNotifications], ports: Ports) -> Effects:
+    known = await _known(ports)  # first: what is admitted while we look for what waits, conflicts with our commit
     waiting = await ports.query(
         RECIPIENTS,
         "SELECT * FROM c WHERE c.kind = 'delivery' AND c.notification.cancellation = @key "
@@ -110,7 +111,7 @@ async def cancel(event: Event[CancelNotifications], ports: Ports) -> Effects:
         {"key": event.data.cancellation},
         partition=ports.home.partition,
     )
-    return decide.cancel(event.data.cancellation, event.data.at, await _known(ports), waiting, clock.now())
+    return decide.cancel(event.data.cancellation, event.data.at, known, waiting, clock.now())
 
 
 async def _known(ports: Ports) -> Known:
@@ -119,16 +120,12 @@ async def _known(ports: Ports) -> Known:
     return Known(directory.read_entry(entry), await ports.mine(COUNTERS), await ports.mine(DIGEST))
 
 
-async def _through_some_channel(
-    recipient: Recipient,
-    delivery: Delivery,
-    last_attempt: bool,  # noqa: FBT001
-) -> tuple[str, list[str]]:
+async def _deliver(recipient: Recipient, delivery: Delivery, *, last_attempt: bool) -> tuple[str, list[str]]:
     """The channel that has taken it, and what the others said.
 
     Raises:
-        Retry: while the first channel may recover.
-        Park: `undeliverable`, if at the last attempt none of the recipient's channels takes it.
+        Retry: while a channel that they prefer may recover.
+        Park: `undeliverable`, if none of the recipient's channels takes it.
     """
     notification, tried = Notification.model_validate(delivery.notification), list[str]()
     for channel, address in decide.in_order(recipient, notification.channel):
@@ -136,7 +133,7 @@ async def _through_some_channel(
         try:
             await channels.send(message)
         except ChannelDown as down:
-            if not last_attempt:
+            if down.may_recover and not last_attempt:
                 raise Retry("channel-down", str(down)) from down
             tried.append(str(down))
         else:
@@ -158,7 +155,7 @@ SERVICE = Service(
         *(Reaction(kind, _event, notify) for kind in HAPPENINGS),
         Reaction(DigestDue, _event, find_digests),
         Reaction(UrgentPage, _event, spread),
-        Reaction(NotificationPage, _event, spread),
+        Reaction(Page, _event, spread),
         Reaction(UrgentNotification, _recipient, admit),
         Reaction(Notification, _recipient, admit),
         Reaction(NotificationDue, _recipient, admit_again),

@@ -384,12 +384,12 @@ async def test_a_thousand_recipients_of_one_event_get_a_message_each(world: Worl
     process = world.start(SERVICE)
     await world.send(message(angry()), topic="insights")
     await world.deliver(process, to=SERVICE.topology.listens[0])
-    await world.deliver(process, count=4, to=URGENT)
+    await world.deliver(process, count=7, to=URGENT)
 
     # then: pages, then a message each
     markers = await world.documents("notifications", "inbox")
     announced = [each for marker in markers for each in marker["announced"]]
-    assert len({each["key"] for each in announced if each["type"] == "urgent_page"}) == 4
+    assert len({each["key"] for each in announced if each["type"] == "urgent_page"}) == 7
     assert len({each["key"] for each in announced if each["type"] == "urgent_notification"}) == 1_000
     assert not await world.documents("notifications", "outbox")
     assert world.model.stats().calls == 2, "whom, and one wording for all of them"
