@@ -2,9 +2,10 @@
 
 from chaos.mutant import Mutant
 
-FLOW = ("tests/services/saga/test_flow.py",)
+FLOW = ("tests/services/saga/test_flow.py::test_a_second_start_about_the_same_order_is_stale",)
 MACHINE = ("tests/services/saga/test_saga_machine.py",)
-TROUBLE = ("tests/services/saga/test_trouble.py",)
+ALONE = ("tests/services/saga/test_engine.py",)
+WORKER = ("tests/services/saga/test_work.py",)
 DEFINITIONS = ("tests/services/saga/test_definitions.py",)
 ENGINE = "services/saga/engine.py"
 WORK = "services/saga/work.py"
@@ -16,8 +17,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=WORK,
         old='_hold(order, {"status": "undone", "note": "it was not done yet"}, None)',
         new="",
-        tests=MACHINE,
-        names="AnySaga",
+        tests=WORKER,
+        names="an_undo_without_a_do",
     ),
     Mutant(
         name="a step that was done reports a refusal",
@@ -25,8 +26,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=WORK,
         old='return _succeeded("do", order, note="it was done before")',
         new="pass",
-        tests=TROUBLE,
-        names="not_heard_of_in_time",
+        tests=WORKER,
+        names="not_done_again",
     ),
     Mutant(
         name="undone twice is undone two times",
@@ -34,8 +35,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=WORK,
         old='if hold["status"] == "undone":',
         new='if hold["status"] == "never":',
-        tests=MACHINE,
-        names="AnySaga",
+        tests=WORKER,
+        names="not_undone_again",
     ),
     Mutant(
         name="compensations in the order of the journal",
@@ -52,8 +53,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=ENGINE,
         old="    legal = choice in legal_choices(saga, definition)\n",
         new="    legal = True\n",
-        tests=MACHINE,
-        names="AnySaga",
+        tests=ALONE,
+        names="what_is_not_legal",
     ),
     Mutant(
         name="any step is next",
@@ -61,8 +62,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=ENGINE,
         old="if step.name not in begun and done.issuperset(step.after)",
         new="if step.name not in begun",
-        tests=MACHINE,
-        names="AnySaga",
+        tests=ALONE,
+        names="what_is_not_legal",
     ),
     Mutant(
         name="retried for ever",
@@ -70,8 +71,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=ENGINE,
         old="step.attempt < MOST_ATTEMPTS and saga.retries < MOST_RETRIES",
         new="step.attempt > 0",
-        tests=MACHINE,
-        names="AnySaga",
+        tests=ALONE,
+        names="so_often_and_not_more",
     ),
     Mutant(
         name="what cannot be undone is cancelled",
@@ -79,8 +80,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=ENGINE,
         old="return all(definition.step(step.name).undo or step.refused for step in saga.steps)",
         new="return True",
-        tests=TROUBLE,
-        names="cancelled_at_each_point",
+        tests=ALONE,
+        names="until_something_cannot_be_undone",
     ),
     Mutant(
         name="an undo of as much as the message says",
@@ -88,8 +89,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file=WORK,
         old='step.undo(document, Work.model_validate(hold, extra="ignore"))',
         new='step.undo(document, Work(amount=Work.model_validate(hold, extra="ignore").amount + 1, currency="EUR"))',
-        tests=MACHINE,
-        names="AnySaga",
+        tests=WORKER,
+        names="as_much_as_was_done",
     ),
     Mutant(
         name="a second start about the same order",
@@ -117,5 +118,32 @@ MUTANTS: tuple[Mutant, ...] = (
         new='order.risk == "high" or order.total <= 10 * SHIPPED_UNSEEN',
         tests=DEFINITIONS,
         names="a_person_is_asked",
+    ),
+    Mutant(
+        name="a compensation that is refused is hurried",
+        why="a partition that refuses is asked again at once, until the attempts are spent",
+        file=ENGINE,
+        old='(Send("undo", again, refusals=step.attempt),)',
+        new='(Send("undo", again),)',
+        tests=ALONE,
+        names="later_and_later",
+    ),
+    Mutant(
+        name="who refused is asked again at the same pace",
+        why="a shop that is out of stock is asked as often as one that only hesitates",
+        file="services/saga/decide.py",
+        old="pace.base * 2 ** (refusals - 1)",
+        new="pace.base",
+        tests=ALONE,
+        names="longer_each_time",
+    ),
+    Mutant(
+        name="the last decision counts",
+        why="an order is rejected after it was approved and begun",
+        file=ENGINE,
+        old='approval.approval_id != approval_id or approval.status != "pending"',
+        new="approval.approval_id != approval_id",
+        tests=ALONE,
+        names="the_first_decision_counts",
     ),
 )

@@ -4,12 +4,13 @@ The choice, the compensation that is registered with it and the messages that ca
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.entities import INSIGHTS, SAGA_STEPS, SAGA_TIMEOUTS
 from services.kernel.approvals import ApprovalChanged, ApprovalExpired, ApprovalRequested
 from services.kernel.effects import Announce, Effects, Put, stale
+from services.kernel.settings import RetrySettings
 from services.kernel.store import Document
 from services.saga.definition import Definition, SagaData
 from services.saga.definitions import definition_of
@@ -48,32 +49,37 @@ def start(
     )
 
 
-def go_on(saga_id: str, there: Document, moved: Moved | None, now: datetime) -> Effects:
+def go_on(saga_id: str, there: Document, moved: Moved | None, now: datetime, pace: RetrySettings) -> Effects:
     """The saga as the engine left it; None means that it has moved on without what just came."""
     if moved is None:
         return stale("the saga has moved on")
     after = moved.saga.model_dump(mode="json")
     events = [
-        *_sent(saga_id, moved, now),
+        *_sent(saga_id, moved, now, pace),
         *(each for approval in moved.approvals for each in _waiting(approval)),
         *_ended(saga_id, moved.saga),
     ]
     return Effects((Put(after, there["_etag"]),), tuple(events), note=moved.saga.journal[-1].what)
 
 
-def _sent(saga_id: str, moved: Moved, now: datetime) -> Iterator[Announce]:
+def _sent(saga_id: str, moved: Moved, now: datetime, pace: RetrySettings) -> Iterator[Announce]:
     definition = definition_of(moved.saga.saga_type)
     for send in moved.sends:
-        step = send.step
+        step, at = send.step, now + left_alone(send.refusals, pace) if send.refusals else None
         for part in step.parts:
             if not part.settled:
                 order = _order(saga_id, send, part.target)
                 if isinstance(order, DoStep):
                     order = order.model_copy(update={"amount": part.amount, "currency": part.currency})
-                yield Announce(SAGA_STEPS, order.TYPE, order, session=saga_id, at=send.at)
+                yield Announce(SAGA_STEPS, order.TYPE, order, session=saga_id, at=at)
         late = StepTimedOut(saga_id=saga_id, action=send.action, step=step.name, attempt=step.attempt)
-        until = (send.at or now) + definition.step(step.name).within
+        until = (at or now) + definition.step(step.name).within
         yield Announce(SAGA_TIMEOUTS, late.TYPE, late, at=until)
+
+
+def left_alone(refusals: int, pace: RetrySettings) -> timedelta:
+    """How long a partition that refused so often is left alone: as the kernel waits between attempts at an event."""
+    return timedelta(seconds=min(pace.cap, pace.base * 2 ** (refusals - 1)))
 
 
 def _order(saga_id: str, send: Send, target: str) -> DoStep | UndoStep:

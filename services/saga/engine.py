@@ -25,8 +25,6 @@ MOST_UNDONE = 8
 """How often a compensation is tried before a person must look."""
 MOST_ASKED = 12
 """How often a model is asked for one saga; then the definition's order decides."""
-WAIT = timedelta(seconds=10)
-"""How long a partition that refused is left alone; for a compensation twice as long each time, up to an hour."""
 PATIENCE = timedelta(hours=24)
 """How long a person may take to decide."""
 APPROVE, REJECT = "approve", "reject"
@@ -38,11 +36,15 @@ Needs = Literal["", "step", "recovery"]
 
 @dataclass(frozen=True)
 class Send:
-    """Tell the partitions of a step, and look again when its time is up."""
+    """Tell the partitions of a step, and look again when its time is up.
+
+    `refusals` are the attempts after which a partition is left alone for a while, the longer the more there were; with
+    none it is told at once.
+    """
 
     action: Action
     step: Begun
-    at: datetime | None = None
+    refusals: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,15 @@ def executable(saga: Saga, definition: Definition[Any]) -> tuple[Step[Any], ...]
 def can_go_back(saga: Saga, definition: Definition[Any]) -> bool:
     """Whether all that was begun can be undone: what cannot, must have been refused."""
     return all(definition.step(step.name).undo or step.refused for step in saga.steps)
+
+
+def too_late_to_stop(saga: Saga, definition: Definition[Any]) -> str:
+    """Why a saga can no longer be stopped, or nothing."""
+    if saga.status != "running":
+        return f"it is {saga.status} already"
+    if saga.going == "back":
+        return "it is being compensated already"
+    return "" if can_go_back(saga, definition) else "a step that cannot be undone is under way"
 
 
 def legal_choices(saga: Saga, definition: Definition[Any]) -> tuple[Choice, ...]:
@@ -161,10 +172,10 @@ def recovered(
         return go_back(saga, by=by, why=why, now=now)
     if recovery == "fail":
         return Moved(_ended(saga, "failed", now, step=step.name, by=by, why=why))
-    wait = now + WAIT if step.refused else None
+    refusals = step.attempt if step.refused else 0
     again = step.model_copy(update={"attempt": step.attempt + 1, "refused": False})
     saga = saga.with_step(again, retries=saga.retries + 1).noted(now, "retried", step=step.name, by=by, why=why)
-    return Moved(saga, (Send("do", again, wait),))
+    return Moved(saga, (Send("do", again, refusals),))
 
 
 def go_back(saga: Saga, *, by: str, why: str, now: datetime) -> Moved:
@@ -218,8 +229,8 @@ def timed_out(saga: Saga, action: Action, name: str, attempt: int, now: datetime
 
 
 def stopped(saga: Saga, definition: Definition[Any], *, by: str, why: str, now: datetime) -> Moved | None:
-    """Cancelled by a person, or out of time; None if it is too late for that: what cannot be undone is under way."""
-    if saga.status != "running" or saga.going == "back" or not can_go_back(saga, definition):
+    """Cancelled by a person, or out of time; None if it is too late for that."""
+    if too_late_to_stop(saga, definition):
         return None
     saga = saga.model_copy(update={"last_error": why})
     approval = saga.approval
@@ -286,9 +297,8 @@ def _undo_again(saga: Saga, step: Begun, now: datetime) -> Moved:
     if step.attempt >= MOST_UNDONE:
         why = f"{step.name} could not be undone in {step.attempt} attempts"
         return Moved(_ended(saga, "failed", now, step=step.name, by="rules", why=why))
-    wait = min(WAIT * 2 ** (step.attempt - 1), timedelta(hours=1))
     again = step.model_copy(update={"attempt": step.attempt + 1})
-    return Moved(saga.with_step(again), (Send("undo", again, now + wait),))
+    return Moved(saga.with_step(again), (Send("undo", again, refusals=step.attempt),))
 
 
 def _under_way(saga: Saga, report: Report) -> Begun | None:

@@ -17,6 +17,7 @@ from services.kernel.ids import safe_id
 from services.kernel.outcome import Park
 from services.kernel.ports import Ports
 from services.kernel.service import Reaction, Service
+from services.kernel.settings import settings
 from services.saga import decide, engine, starts, work
 from services.saga.choosing import choose
 from services.saga.customer_escalation import CUSTOMER_ESCALATION
@@ -150,7 +151,7 @@ async def _move(ports: Ports, happened: Happened) -> Effects:
     saga = Saga.model_validate(document)
     definition = definition_of(saga.saga_type)
     moved = await choose(happened(saga, definition, now), definition, ports, now)
-    return decide.go_on(saga_id, document, moved, now)
+    return decide.go_on(saga_id, document, moved, now, settings().retry)
 
 
 # -- the step worker ---------------------------------------------------------------------------------------------------

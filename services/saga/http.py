@@ -13,6 +13,8 @@ from services.kernel.ids import safe_id
 from services.kernel.message import entering
 from services.kernel.problem import Problem, answers, ok
 from services.kernel.service import Service
+from services.saga.definitions import definition_of
+from services.saga.engine import too_late_to_stop
 from services.saga.events import SagaCancelled
 from services.saga.saga import Saga
 
@@ -48,9 +50,8 @@ def saga_functions(triggers: func.Blueprint, service: Service) -> None:
         caller.must_have(CANCEL)
         wish, saga_id = _wish(request), request.route_params["saga"]
         saga = await _saga(service, saga_id)
-        if saga.status != "running" or saga.going == "back":
-            state = saga.status if saga.status != "running" else "being compensated"
-            raise Problem(409, "not-running", f"saga {saga_id!r} is {state} already")
+        if too_late := too_late_to_stop(saga, definition_of(saga.saga_type)):
+            raise Problem(409, "too-late", f"saga {saga_id!r} cannot be cancelled: {too_late}")
         cancelled = SagaCancelled(saga_id=saga_id, by=caller.name, reason=wish.reason)
         event = CloudEvent(
             {

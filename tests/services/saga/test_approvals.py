@@ -268,7 +268,7 @@ async def test_a_saga_can_be_looked_at(world: World) -> None:
         ("cancel_saga", (CANCEL,), b"", "another", 404, "no-such-saga"),
         ("cancel_saga", (CANCEL,), b'{"refund": 1}', "", 400, "wrong-schema"),
         ("cancel_saga", (CANCEL,), b"no JSON", "", 400, "wrong-schema"),
-        ("cancel_saga", (CANCEL,), b"", "", 409, "not-running"),
+        ("cancel_saga", (CANCEL,), b"", "", 409, "too-late"),
     ],
 )
 async def test_who_may_not_or_asks_wrongly_is_told_so(
