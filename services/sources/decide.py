@@ -26,7 +26,8 @@ OURS = frozenset({
     "saga_started", "saga_cancelled", "do_step", "undo_step", "step_succeeded", "step_failed", "step_timed_out",
     "saga_timed_out", "saga_completed", "saga_compensated", "saga_failed",
     # what goes to people
-    "urgent_notification", "notification", "notification_due", "flush_digest",
+    "urgent_notification", "notification", "notification_due", "flush_digest", "urgent_page", "notification_page",
+    "send_urgent", "send_notification", "cancel_notifications",
     # subjects of the kernel's own messages
     "retry", "parked",
 })  # fmt: skip

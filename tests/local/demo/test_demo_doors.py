@@ -126,11 +126,6 @@ async def test_where_sources_is_not_registered_a_command_is_refused_and_says_so(
         await Answers().door(listeners=Listeners((CASES,))).take(line(tmp_path, command()))
 
 
-async def test_a_stack_without_http_doors_says_what_is_missing(tmp_path: Any) -> None:
-    with pytest.raises(StackError, match="url_of"):
-        await Answers().door(stack=object()).take(line(tmp_path, command()))
-
-
 # -- the database ------------------------------------------------------------------------------------------------------
 
 

@@ -283,6 +283,7 @@ async def line_to(port: int, at: int) -> AsyncIterator[None]:
     await asyncio.gather(*pipes, return_exceptions=True)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK drops a broken socket unclosed
 async def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_everything_goes_on(
     http: httpx.AsyncClient, world: World, bearer: Bearer
 ) -> None:
