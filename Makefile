@@ -12,8 +12,9 @@ help: ## print this list
 setup: ## install everything into .venv (needs Python 3.11 or 3.12; PYTHON=/path names one)
 	@requirements/setup.sh
 
-demo: setup ## real events through the whole system, on this machine (EVENTS=file.jsonl, FRESH=1, LATENCY=0.4)
-	@$(PY) -m local demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(FRESH),--fresh)
+demo: setup ## real events through the whole system, on this machine (PATTERN=saga, EVENTS=file.jsonl, TOGETHER=1, FRESH=1)
+	@$(PY) -m local demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(PATTERN),--pattern "$(PATTERN)") \
+		$(if $(TOGETHER),--together) $(if $(FRESH),--fresh)
 
 local: setup ## the whole system on this machine, until Ctrl-C
 	@$(PY) -m local up
@@ -42,6 +43,9 @@ fix: setup ## repair what ruff can repair, write the generated pages anew
 policy: setup ## check the resource graph against the policies, without cloud or CLI (STACK=dev)
 	@$(PY) -m policies --stack $(STACK)
 
+package: setup ## the zip of each service into dist/, tried on its own (STACK=dev: whose Python)
+	@$(PY) -m infra.publishing --stack $(STACK)
+
 requirements: setup ## resolve requirements/*.in anew (UPGRADE=1 for newer versions)
 	@requirements/compile.sh
 
@@ -49,4 +53,4 @@ clean: ## remove what was made here: state, caches, .venv
 	@rm -rf .local .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo local graph test test-all mutants kills check fix policy requirements clean
+.PHONY: help setup demo local graph test test-all mutants kills check fix policy package requirements clean

@@ -19,9 +19,11 @@ from typing import Any, cast
 
 from azure.servicebus import ServiceBusReceiveMode
 
-from local.demo import run
-from local.demo.lines import Line, read_lines
-from local.demo.verdicts import World
+from local.demo import run, samples
+from local.demo.lines import Line
+from local.demo.listeners import Listeners
+from local.demo.verdicts import stories
+from local.demo.world import World
 from local.provision import Plan
 from local.servicebus.config import Config, Subscription, Topic
 from local.stack import Stack
@@ -54,14 +56,14 @@ class Result:
         return all(self.in_flight)
 
 
-def play(seed: int, lines_file: Path = run.SAMPLES, *, say: Callable[[str], None] = print) -> Result:
+def play(seed: int, lines_file: Path = samples.EVENTS, *, say: Callable[[str], None] = print) -> Result:
     """One run with one to three kills."""
     chance = random.Random(seed)
     began = time.monotonic()
     with TemporaryDirectory(prefix="kills-") as folder:
         stack = Stack(Path(folder), say=lambda _: None)
-        current = run.Run(f"s{seed}", str(lines_file), "")
-        lines = read_lines(lines_file, current.id)
+        current = run.Run(f"s{seed}", [str(lines_file)], "")
+        lines = run.read(current)
         victims = tuple(chance.choice(VICTIMS) for _ in range(chance.randint(1, 3)))
         say(f"seed {seed}: kills {', '.join(victims)}")
         try:
@@ -140,10 +142,13 @@ def _calls(journal: Path) -> list[Mapping[str, Any]]:
 
 
 def _wrong_verdicts(lines: Sequence[Line], world: World) -> list[str]:
+    """Every event at every listener that it reached, from each line on."""
     return [
-        f"line {number} has {[verdict.kind for verdict in found]}"
-        for number, found in world.verdicts(lines).items()
-        if len(found) != 1
+        f"{f'line {story.line.number}' if story.line else 'by itself'}: {one.type} {one.key} at "
+        f"{one.pattern}/{one.subscription} has {[verdict.kind for verdict in one.verdicts]}"
+        for story in stories(lines, world, Listeners())
+        for one in story.all
+        if not one.is_right
     ]
 
 
@@ -152,9 +157,11 @@ def _twice(insights: Sequence[str]) -> list[str]:
 
 
 def _missing_insights(insights: Sequence[str], world: World) -> list[str]:
-    committed = sum(1 for markers in world.markers.values() for marker in markers if marker["verdict"] == "committed")
+    """Each marker names what it announced: that much, and no more, must have arrived."""
+    announced = [one for markers in world.markers.values() for marker in markers for one in marker["announced"]]
+    due = [one for one in announced if one["topic"] == INSIGHTS.name and "at" not in one]
     arrived = len(set(insights))
-    return [] if arrived == committed else [f"{committed} events were committed, {arrived} insights arrived"]
+    return [] if arrived == len(due) else [f"{len(due)} insights were announced, {arrived} arrived"]
 
 
 def _asked_again(calls: Sequence[Mapping[str, Any]], world: World, *, kills: int) -> list[str]:

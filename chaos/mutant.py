@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
 LEFT_OUT = shutil.ignore_patterns(
-    ".venv", ".local", ".git", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis"
+    ".venv", ".local", ".git", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis", "dist"
 )
 PATIENCE = 240
 """Seconds that the tests of one mutant may take."""

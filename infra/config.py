@@ -173,6 +173,9 @@ class Functions(Section):
         default=0, ge=0, le=20, description="Instances kept warm for each function on a pattern's urgent lane"
     )
     python_version: Literal["3.11", "3.12"] = Field(default="3.11", description="Python of the Functions runtime")
+    publish_code: bool = Field(
+        default=True, description="Publish the services' code in the same `up`; off where a pipeline does it"
+    )
 
 
 class Deployment(Section):

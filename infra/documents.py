@@ -46,9 +46,11 @@ INDEXED = {
     BUDGETS: Indexing(("/scope/?",), (EVERYTHING,)),
     # Bodies in the outbox, which nobody asks for and the next write deletes; and what a marker says for people.
     **dict.fromkeys(
-        (ITEMS, ITEM_VERSIONS, EVENTS, VIEWS, SAGAS, STOCK, ACCOUNTS, RECIPIENTS),
+        (ITEMS, EVENTS, VIEWS, SAGAS, STOCK, ACCOUNTS, RECIPIENTS),
         Indexing(exclude=("/messages/*", "/announced/*")),
     ),
+    # Besides, whole items: what they said when they were analysed is read by id.
+    ITEM_VERSIONS: Indexing(exclude=("/messages/*", "/announced/*", "/content/*")),
 }
 """Where Azure's own policy, which indexes everything, costs writes for nothing.
 

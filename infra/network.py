@@ -61,8 +61,8 @@ class Network(ComponentResource):
         self._endpoints = Output.concat(self.id, "/subnets/endpoints")
         self.register_outputs({"outboundAddress": self.outbound_address})
 
-    def reach(self, name: str, target: Output[str], endpoint: Endpoint, parent: Resource | None = None) -> None:
-        """Give a resource an address in the network, under the name that it has outside."""
+    def reach(self, name: str, target: Output[str], endpoint: Endpoint, parent: Resource | None = None) -> Resource:
+        """Give a resource an address in the network, under the name that it has outside; what it is there with."""
         parent = parent or self
         made = network.PrivateEndpoint(
             name,
@@ -89,6 +89,7 @@ class Network(ComponentResource):
             opts=ResourceOptions(parent=parent),
         )
         self.ready.append(named)
+        return named
 
     def _way_out(self) -> Output[str]:
         """Without it an app in the network reaches nothing outside: subnets have no way out by default."""

@@ -10,6 +10,7 @@ from infra.function_app import FunctionApp, FunctionAppArgs
 from infra.inbound import inbound
 from infra.roles import Grantee
 from infra.settings import Surroundings, settings
+from infra.sign_in import sign_in
 from infra.subscriptions import subscribe
 from services.kernel.topology import Topology
 
@@ -40,23 +41,23 @@ class PatternService(ComponentResource):
             tags=place.tags,
             opts=ResourceOptions(parent=self),
         )
-        network = around.network
         grantee = Grantee(service=name, principal=identity.principal_id, place=place, parent=self)
         app = FunctionApp(
             name,
             FunctionAppArgs(
+                service=topology.name,
                 foundation=around.foundation,
                 size=around.config.functions,
                 identity=identity,
                 settings=settings(topology, around, identity.client_id),
                 inbound=inbound(around.config.network, http=topology.http),
-                subnet=network.apps if network else None,
+                network=around.network,
                 always_ready=topology.always_ready,
                 after=[*grants.assign(grantee, topology, subscriptions, around), *(around.ready)],
             ),
             opts=ResourceOptions(parent=self),
         )
-        if network:
-            network.reach(name, app.app_id, "sites", self)
+        if topology.http:
+            sign_in(name, app.app, str(around.config.entra.client_id), place, self)
         self.app, self.app_id, self.host_name = app.app, app.app_id, app.host_name
         self.register_outputs({"app": self.app, "hostName": self.host_name})

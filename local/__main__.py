@@ -8,10 +8,14 @@ import typer
 COMMANDS = {
     "demo": ("local.demo.cli", "demo", "Send the samples through the whole system and report every line's verdict."),
     "up": ("local.up", "up", "Run the whole system until Ctrl-C."),
+    "token": ("local.tokens", "token", "A token for the doors of the running stack."),
+    "approvals": ("local.approvals", "approvals", "What waits for a person, listed and decided over HTTP."),
     "graph": ("local.graph", "graph", "What the Pulumi program makes, as a tree or as JSON."),
     "servicebus": ("local.servicebus.cli", "serve", "The Service Bus emulator, alone."),
     "cosmos": ("local.cosmos.cli", "serve", "The Cosmos DB emulator, alone."),
     "model": ("local.model.cli", "serve", "The model stand-in, alone."),
+    "mailbox": ("local.mailbox.cli", "serve", "The mailbox that notifications are delivered to, alone."),
+    "inbox": ("local.mailbox.cli", "inbox", "What arrived in the mailbox of the local stack."),
     "host": ("local.host.cli", "serve", "Host function apps as the Azure Functions host would."),
     "fidelity": ("local.fidelity", "write_page", "Write FIDELITY.md from what the emulators claim."),
 }

@@ -63,6 +63,7 @@ PATHS: Mapping[str, str] = {
     "storage:StorageAccount": "Microsoft.Storage/storageAccounts/{accountName}",
     "web:AppServicePlan": "Microsoft.Web/serverfarms/{name}",
     "web:WebApp": "Microsoft.Web/sites/{name}",
+    "web:WebAppAuthSettingsV2": "Microsoft.Web/sites/{name}/config/authsettingsV2",
     "web:WebAppFtpAllowed": "Microsoft.Web/sites/{name}/basicPublishingCredentialsPolicies/ftp",
     "web:WebAppScmAllowed": "Microsoft.Web/sites/{name}/basicPublishingCredentialsPolicies/scm",
 }
@@ -95,6 +96,10 @@ OUTPUTS: Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
     },
     "web:WebApp": lambda name, inputs: {
         "defaultHostName": f"{name}.azurewebsites.net",
+        "hostNameSslStates": [
+            {"name": f"{name}.azurewebsites.net", "hostType": "Standard", "sslState": "Disabled"},
+            {"name": f"{name}.scm.azurewebsites.net", "hostType": "Repository", "sslState": "Disabled"},
+        ],
         # Declared as a list of ids, answered as a map.
         "identity": {
             **inputs["identity"],
@@ -117,6 +122,11 @@ def created(token: str, logical: str, inputs: Mapping[str, Any]) -> tuple[str, d
     name = resource_id.rpartition("/")[2]
     answered: Mapping[str, Any] = OUTPUTS[token](name, _Named(inputs)) if token in OUTPUTS else {}
     return resource_id, {**inputs, "name": name, **answered}
+
+
+def published(inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The id and the outputs of an app's code, as infra/publishing/code.py gives them."""
+    return inputs["service"], dict(inputs)
 
 
 def identified(token: str, logical: str, inputs: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ EMULATORS = {
     "local.cosmos.fidelity": "Cosmos DB emulator",
     "local.model.fidelity": "Model stand-in",
     "local.host.fidelity": "Functions host",
+    "local.mailbox.fidelity": "Mailbox",
 }
 
 INTRODUCTION = """# How the laptop differs from Azure

@@ -19,6 +19,8 @@ from services.kernel.topology import Topology
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "azure-native"
+CODE = "pulumi-python:dynamic"
+"""What an app runs: a resource of our own, see infra/publishing/code.py."""
 ENCRYPTED = "[encrypted]"
 """Stands for a secret of the stack's configuration, which only `pulumi` can decrypt."""
 REGISTERED = "00000000-0000-4000-8000-000000000003"
@@ -46,7 +48,7 @@ class Resource:
     @property
     def is_component(self) -> bool:
         """Whether it only groups others."""
-        return not self.type.startswith(f"{PACKAGE}:")
+        return not self.type.startswith((f"{PACKAGE}:", CODE))
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ class _Cloud(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         inputs, _ = _revealed(cast("dict[str, Any]", args.inputs))
         package, _, token = args.typ.partition(":")
+        if package == "pulumi-python":
+            return azure_shapes.published(inputs)
         return azure_shapes.created(token, args.name, inputs) if package == "azure-native" else ("", inputs)
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:

@@ -223,6 +223,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def port_again(port: int) -> int:
+    """This port if nobody listens on it, else another."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except (OSError, OverflowError):
+            return free_port()
+        return int(probe.getsockname()[1])
+
+
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)

@@ -15,6 +15,7 @@ from local.cosmos.auth import Grant as CosmosGrant
 from local.cosmos.auth import Key as CosmosKey
 from local.cosmos.auth import Principals as CosmosPrincipals
 from local.graph import Graph, Resource
+from local.host.sign_in import Door
 from local.servicebus.auth import Grant as BusGrant
 from local.servicebus.auth import Key as BusKey
 from local.servicebus.auth import Principals as BusPrincipals
@@ -50,8 +51,18 @@ class App:
     pattern: str
     key: str
     declared: Mapping[str, str]
-    http: bool = False
-    """Whether it has HTTP functions, which sign-in guards."""
+    door: Door | None = None
+    """Whom its HTTP functions let in; None where the platform guards nothing."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks a model."""
+        return "Model__small" in self.declared
+
+    @property
+    def http(self) -> bool:
+        """Whether it has HTTP functions, which sign-in guards."""
+        return self.door is not None
 
     @property
     def folder(self) -> str:
@@ -66,7 +77,7 @@ class App:
             **kept,
             "ServiceBus": f"{bus};SharedAccessKey={self.key};UseDevelopmentEmulator=true;",
             "Cosmos": f"AccountEndpoint=http://127.0.0.1:{at.cosmos_port}/;AccountKey={self.key};",
-            "Model__endpoint": at.model_url,
+            **({"Model__endpoint": at.model_url} if self.asks else {}),
         }
 
 
@@ -93,16 +104,16 @@ def plan(graph: Graph, keys: Mapping[str, str] | None = None) -> Plan:
     sites = graph.of_type("web:WebApp")
     identities = {site.name: _identity(graph, site) for site in sites}
     known = keys or {}
-    guarded = {auth.inputs["name"] for auth in graph.of_type("web:WebAppAuthSettingsV2")}
+    doors = {auth.inputs["name"]: _door(auth) for auth in graph.of_type("web:WebAppAuthSettingsV2")}
     apps = tuple(
-        App(site.name, known.get(site.name) or _new_key(), _settings(site), site.outputs["name"] in guarded)
+        App(site.name, known.get(site.name) or _new_key(), _settings(site), doors.get(site.outputs["name"]))
         for site in sites
     )
     together = App(
         TOGETHER,
         known.get(TOGETHER) or _new_key(),
         {name: value for app in reversed(apps) for name, value in app.declared.items()},
-        any(app.http for app in apps),
+        next((app.door for app in apps if app.door), None),
     )
     bus = {app: _bus_grants(graph, identities[app.pattern]) for app in apps}
     bus[together] = tuple(dict.fromkeys(grant for grants in bus.values() for grant in grants))
@@ -138,6 +149,14 @@ def _new_key() -> str:
 
 def _settings(site: Resource) -> dict[str, str]:
     return {setting["name"]: setting["value"] for setting in site.inputs["siteConfig"]["appSettings"]}
+
+
+def _door(auth: Resource) -> Door | None:
+    """Whom App Service authentication lets in, if it keeps anybody out."""
+    if not (auth.inputs["platform"]["enabled"] and auth.inputs["globalValidation"]["requireAuthentication"]):
+        return None
+    entra = auth.inputs["identityProviders"]["azureActiveDirectory"]
+    return Door(issuer=entra["registration"]["openIdIssuer"], audiences=tuple(entra["validation"]["allowedAudiences"]))
 
 
 def _identity(graph: Graph, site: Resource) -> str:

@@ -1,7 +1,7 @@
 """plan -> emulators, containers, hosts: the whole system on this machine, from `.local/`.
 
 state/        what the emulators keep: a restart loses nothing
-keys.json     the services' keys, made once
+keys.json     the services' keys, made once; beside it sign-in.pem, which signs tokens for their doors
 run/          configuration and settings of this start, readable by this user only
 logs/         one file per process
 """
@@ -20,14 +20,13 @@ from azure.cosmos.exceptions import CosmosResourceExistsError
 from azure.servicebus.aio import ServiceBusClient
 
 from local.cosmos.auth import WELL_KNOWN_KEY as COSMOS_KEY
-from local.processes import Child, Processes, free_port
+from local.mailbox.server import at_port
+from local.processes import Child, Processes, StackError, free_port, port_again
 from local.provision import Addresses, App, Plan, plan
 from local.servicebus.auth import WELL_KNOWN_KEY as BUS_KEY
 from local.servicebus.auth import WELL_KNOWN_NAME as BUS_NAME
-
-ROOT = Path(__file__).parent.parent
-FOLDER = Path(os.environ.get("LOCAL_FOLDER") or ROOT / ".local")
-"""Where a stack keeps its state; LOCAL_FOLDER names another place, so that two can run side by side."""
+from local.stack_folder import FOLDER, ROOT
+from local.tokens import DOORS, Doors, OpenDoor, doors, issue, key_pair, public_half
 
 REAL_MODEL_KEY = os.environ.get("OPENAI_API_KEY", "")
 """With it the real model answers, at OpenAI or at OPENAI_BASE_URL; without it the stand-in."""
@@ -41,6 +40,8 @@ class Stack:
         self.processes = Processes(self.folder)
         self.plan: Plan
         self.addresses: Addresses
+        self.mailbox_port = 0
+        self.doors: Doors
 
     @property
     def real_model(self) -> str:
@@ -79,7 +80,7 @@ class Stack:
         self.start_hosts(together=together)
 
     def start_emulators(self, env: Mapping[str, str], knobs: str = "{}") -> None:
-        """Start the three emulators on the state that is there."""
+        """Start the emulators on the state that is there."""
         self._write("run/servicebus.json", json.loads(self.plan.bus.dump()))
         self._write("run/servicebus-keys.json", self.plan.bus_principals.model_dump(mode="json", by_alias=True))
         self._write("run/cosmos-keys.json", self.plan.cosmos_principals.model_dump(mode="json", by_alias=True))
@@ -89,7 +90,7 @@ class Stack:
             model_url=os.environ.get("OPENAI_BASE_URL", ""),
             model_key=os.urandom(16).hex(),
         )
-        children = [self.start_bus(), self.start_cosmos()]
+        children = [self.start_bus(), self.start_cosmos(), self.start_mailbox()]
         if not REAL_MODEL_KEY:
             children.append(self.start_model(env, knobs))
         for child in children:
@@ -104,6 +105,10 @@ class Stack:
         options = ["--principals", str(self.folder / "run" / "cosmos-keys.json")]
         return self._emulator("cosmos", self.addresses.cosmos_port, options)
 
+    def start_mailbox(self) -> Child:
+        self.mailbox_port = free_port()
+        return self._emulator("mailbox", self.mailbox_port, [])
+
     def start_model(self, env: Mapping[str, str], knobs: str = "{}") -> Child:
         port = free_port()
         at = self.addresses
@@ -115,8 +120,10 @@ class Stack:
 
     def start_hosts(self, *, together: bool = False) -> None:
         """Start the function apps, each with its own settings."""
-        self._write("run/secrets.json", {**self.plan.secrets, "model-key": self.addresses.model_key})
+        channels = {name: at_port(value, self.mailbox_port) for name, value in self.plan.secrets.items()}
+        self._write("run/secrets.json", {**channels, "model-key": self.addresses.model_key})
         groups = {self.plan.together: self.plan.apps} if together else {app: (app,) for app in self.plan.apps}
+        self._open_doors()
         started = [self._start_host(app, hosted) for app, hosted in groups.items()]
         for child in started:
             self.processes.wait(child.name)
@@ -130,8 +137,26 @@ class Stack:
         self._write(f"run/{app.pattern}.settings.json", settings)
         arguments = ["host", *(str(ROOT / "services" / each.folder) for each in hosted)]
         arguments += ["--settings", str(run / f"{app.pattern}.settings.json"), "--secrets", str(run / "secrets.json")]
-        env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY else {}
+        for each in hosted:
+            if door := self.doors.apps.get(each.folder):
+                arguments += ["--port-of", f"{each.folder}={door.url.rpartition(':')[2]}"]
+        arguments += ["--sign-in", str(self.folder / DOORS)]
+        env = {"Model__key": REAL_MODEL_KEY} if REAL_MODEL_KEY and app.asks else {}
         return self.processes.start(f"host-{app.pattern}", arguments, ready="ready", env=env)
+
+    def _open_doors(self) -> None:
+        """Give each app with HTTP functions a port, the one it had before if that is free."""
+        before: dict[str, OpenDoor] = {}
+        with suppress(StackError):
+            before = doors(self.folder).apps
+        opened: dict[str, OpenDoor] = {}
+        for app in self.plan.apps:
+            if app.door:
+                had = int(before[app.folder].url.rpartition(":")[2]) if app.folder in before else 0
+                url = f"http://127.0.0.1:{port_again(had)}"
+                opened[app.folder] = OpenDoor(**app.door.model_dump(), url=url)
+        self.doors = Doors(key=public_half(key_pair(self.folder)), apps=opened)
+        self._write(DOORS, self.doors.model_dump(mode="json"))
 
     def crash(self, names: Sequence[str]) -> None:
         """End processes as a crash would, all at once."""
@@ -162,6 +187,14 @@ class Stack:
     def cosmos(self) -> CosmosClient:
         """A client with every right, as the deployer has in Azure."""
         return CosmosClient(f"http://127.0.0.1:{self.addresses.cosmos_port}/", COSMOS_KEY)
+
+    def url_of(self, pattern: str) -> str:
+        """Where the HTTP functions of a pattern are, by its folder's name."""
+        return self.doors.apps[pattern].url
+
+    def token(self, *, roles: Sequence[str], name: str) -> str:
+        """A token that every door takes."""
+        return issue(key_pair(self.folder), next(iter(self.doors.apps.values())), name=name, roles=roles)
 
     # -- files -----------------------------------------------------------------------------------------------------
 

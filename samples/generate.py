@@ -1,4 +1,4 @@
-"""Writes events.jsonl and reference.jsonl: about 200 events as a business sends them, and as it should not.
+"""Writes events.jsonl and documents/reference.jsonl: about 200 events as a business sends them, and as it should not.
 
     python samples/generate.py        # the same files, byte for byte, every time
 
@@ -231,4 +231,4 @@ def reference() -> list[str]:
 
 if __name__ == "__main__":
     (HERE / "events.jsonl").write_text("\n".join(events()) + "\n")
-    (HERE / "reference.jsonl").write_text("\n".join(reference()) + "\n")
+    (HERE / "documents" / "reference.jsonl").write_text("\n".join(reference()) + "\n")

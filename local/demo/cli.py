@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,11 @@ import httpx
 import typer
 from rich.console import Console
 
-from local.demo import report, run
-from local.demo.verdicts import World
+from local.demo import report, run, samples, show
+from local.demo.world import World
 from local.session import session
 from local.stack import FOLDER, Stack
+from services.registry import PATTERNS
 
 LIFELIKE = """{"faults": [
     {"kind": "rate_limited", "share": 0.03, "retry_after": 1},
@@ -24,9 +26,13 @@ WIDTH = 116
 
 
 def demo(
-    events: Annotated[Path, typer.Option(help="One event per line.", envvar="EVENTS")] = run.SAMPLES,
+    events: Annotated[Path | None, typer.Option(help="Your own lines, one event each.", envvar="EVENTS")] = None,
     *,
+    pattern: Annotated[str, typer.Option(help="Only what shows this pattern.", envvar="PATTERN")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even if the last run was cut off.")] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="All function apps in one process, where memory is scarce.")
+    ] = False,
     rate: Annotated[float, typer.Option(help="Lines sent per second.", min=0.1, max=5000)] = 60.0,
 ) -> None:
     """Send events through the whole system and look up what became of each."""
@@ -35,21 +41,22 @@ def demo(
     began = time.monotonic()
     stack = Stack(say=lambda text: console.print(f"[dim]{text}[/]"))
     with session(stack, console, name="demo", farewell="cut off; the next `make demo` resumes this run"):
-        current, why = run.begin(FOLDER, events, fresh=fresh)
+        files = _files(events, pattern)
+        current, why = run.begin(FOLDER, files, fresh=fresh)
         lines = run.read(current)
-        console.print(f"{events.name}: {len(lines)} lines; {why}")
+        console.print(f"{', '.join(file.name for file in files)}: {len(lines)} lines; {why}")
         if stack.real_model:
             console.print(f"the real model answers, at {stack.real_model}")
         if not current.sent:
             stack.clear()
         current.save(FOLDER)
-        stack.start(knobs=LIFELIKE)
+        stack.start(knobs=LIFELIKE, together=together)
         console.print(f"the Pulumi program's stack `local` is up on emulators ({time.monotonic() - began:.1f} s)")
         with console.status("sending") as status:
 
             def progress(sent: int, done: int, world: World) -> None:
                 status.update(
-                    f"{sent}/{len(lines)} sent, {done} with a verdict, {world.waiting} waiting, "
+                    f"{sent}/{len(lines)} sent, {done} with their verdicts, {len(world.markers)} events committed, "
                     f"{len(world.decisions)} answers, {len(world.dead)} dead-lettered"
                 )
 
@@ -58,8 +65,14 @@ def demo(
         current.finished = True
         current.save(FOLDER)
     result = report.make(lines, world, current.sent, stats, time.monotonic() - began)
-    report.show(result, console)
+    show.show(result, console)
     raise typer.Exit(0 if result.ok else 1)
+
+
+def _files(events: Path | None, pattern: str) -> Sequence[Path]:
+    if events is not None:
+        return (events,)
+    return (samples.of_pattern(pattern, PATTERNS),) if pattern else samples.everything(PATTERNS)
 
 
 def _stats(stack: Stack) -> dict[str, object]:

@@ -1,55 +1,99 @@
-"""world + lines -> the report: what became of each event type, what the AI cost, and any line without one verdict."""
+"""lines + world -> the report: what became of what came in, where it led, what it cost, and what has not one verdict.
 
-from collections import Counter, defaultdict
+Counted, never estimated. local/demo/show.py prints it.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from statistics import quantiles
+from importlib import import_module
 from typing import Any, cast
 
-from rich.console import Console
-from rich.table import Table
-
 from local.demo.lines import Line
-from local.demo.verdicts import Verdict, World
-from services.registry import PATTERNS
+from local.demo.listeners import Listeners
+from local.demo.verdicts import Handled, Story, stories
+from local.demo.world import Document, World
+from services.kernel.question import Question
+from services.kernel.topology import Topology
 
 UNKNOWN = "(no known type)"
-FEW = 12
-"""So many lines are told one by one."""
+BY_ITSELF = "(by itself)"
+"""What no line brought in: a change feed, a timer, a person."""
 
 
 @dataclass
-class Row:
-    """One event type."""
+class Spent:
+    """Answers, and what they cost."""
 
-    lines: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter[str])
     sources: Counter[str] = field(default_factory=Counter[str])
-    retried: int = 0
     tokens: int = 0
     cost: float = 0.0
     unpriced: int = 0
+
+    def add(self, decision: Document) -> None:
+        self.sources[decision["source"]] += 1
+        self.tokens += decision["tokens"]["input"] + decision["tokens"]["output"]
+        self.cost += decision["cost_usd"] or 0.0
+        self.unpriced += not decision["priced"]
+
+
+@dataclass
+class Arrived(Spent):
+    """One event type, as lines brought it in; answers and cost are those of all that followed, too."""
+
+    lines: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter[str])
+    retried: int = 0
     latencies: list[float] = field(default_factory=list[float])
+    reached: Counter[str] = field(default_factory=Counter[str])
+    """How many events of each pattern these lines led to."""
+
+
+@dataclass
+class Pattern(Spent):
+    """One pattern, over all lines."""
+
+    verdicts: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass(frozen=True)
 class Report:
     """What the run came to.
 
-    `dead` and `refused` count reasons, `modelless` why the rules answered for the model. `wrong` are the lines that do
-    not have exactly one verdict, with what they have; `told` is each line's story, where there are few.
+    `dead` and `refused` count reasons, `modelless` why the rules answered for the model. `wrong` are the events that do
+    not have exactly one verdict at one of their listeners.
     """
 
-    rows: Mapping[str, Row]
+    arrived: Mapping[str, Arrived]
+    patterns: Mapping[str, Pattern]
     dead: Counter[str]
     refused: Counter[str]
     modelless: Counter[str]
-    wrong: Sequence[tuple[Line, Sequence[Verdict]]]
-    told: Sequence[str]
+    stories: Sequence[Story]
+    decisions: Mapping[tuple[str, str], Document]
+    """Answers by event key and pattern."""
     asked: int
     peak: int
     seconds: float
+
+    @property
+    def lines(self) -> int:
+        return sum(1 for story in self.stories if story.line)
+
+    @property
+    def right(self) -> int:
+        """Lines that have exactly one verdict wherever they led."""
+        return sum(1 for story in self.stories if story.line and story.is_right)
+
+    @property
+    def followed(self) -> int:
+        """Verdicts of what followed from the lines, and of what came in by itself."""
+        return sum(len(story.followed if story.line else story.all) for story in self.stories)
+
+    @property
+    def wrong(self) -> list[tuple[Line | None, Handled]]:
+        return [(story.line, one) for story in self.stories for one in story.all if not one.is_right]
 
     @property
     def ok(self) -> bool:
@@ -57,128 +101,77 @@ class Report:
 
 
 def make(
-    lines: Sequence[Line], world: World, sent: Mapping[int, float], stats: Mapping[str, Any], seconds: float
+    lines: Sequence[Line],
+    world: World,
+    sent: Mapping[int, float],
+    stats: Mapping[str, Any],
+    seconds: float,
+    listeners: Listeners | None = None,
 ) -> Report:
-    """Count; nothing here is estimated."""
-    rows: defaultdict[str, Row] = defaultdict(Row)
-    known = {name for pattern in PATTERNS for listener in pattern.listens for name in listener.event_types}
-    dead: Counter[str] = Counter()
-    refused: Counter[str] = Counter()
-    modelless: Counter[str] = Counter()
-    wrong: list[tuple[Line, Sequence[Verdict]]] = []
-    for line in lines:
-        rows[_type(line, known)].lines += 1
-    for number, verdicts in world.verdicts(lines).items():
-        line = next(line for line in lines if line.number == number)
-        row = rows[_type(line, known)]
-        if len(verdicts) != 1:
-            wrong.append((line, verdicts))
-        for verdict in verdicts:
-            row.verdicts[verdict.kind] += 1
-            if verdict.kind == "dead-lettered":
-                dead[verdict.detail] += 1
-            if verdict.kind == "refused":
-                refused[verdict.detail] += 1
-            if verdict.kind == "committed" and number in sent:
-                marker = world.markers[line.key or ""][0]
-                row.retried += marker["attempt"] > 1
-                row.latencies.append(datetime.fromisoformat(marker["at"]).timestamp() - sent[number])
+    """Count."""
+    listeners = listeners or Listeners()
+    told = stories(lines, world, listeners)
+    arrived: dict[str, Arrived] = {}
+    patterns = {pattern.name: Pattern() for pattern in listeners.patterns if pattern.listens}
+    dead, refused, modelless = Counter[str](), Counter[str](), Counter[str]()
+    row_of: dict[str, Arrived] = {}
+    for story in told:
+        row = arrived.setdefault(_name(story, listeners.known), Arrived())
+        _arrive(row, story, sent)
+        for one in story.all:
+            row_of.setdefault(one.key, row)
+            if one.pattern and one.verdict.kind != "duplicate":
+                row.reached[one.pattern] += 1
+            for verdict in one.verdicts:
+                if one.pattern:
+                    patterns[one.pattern].verdicts[verdict.kind] += 1
+                if verdict.kind == "dead-lettered":
+                    dead[verdict.detail] += 1
+                if verdict.kind == "refused":
+                    refused[verdict.detail.partition(": ")[0]] += 1
+    asked_by = _asked_by(listeners.patterns)
+    decisions: dict[tuple[str, str], Document] = {}
     for decision in world.decisions:
-        row = rows[decision["event_type"]]
-        row.sources[decision["source"]] += 1
-        row.tokens += decision["tokens"]["input"] + decision["tokens"]["output"]
-        row.cost += decision["cost_usd"] or 0.0
-        row.unpriced += not decision["priced"]
+        pattern = asked_by.get(decision["question"], "")
+        decisions[decision["event_key"], pattern] = decision
+        row_of.get(decision["event_key"], arrived.setdefault(BY_ITSELF, Arrived())).add(decision)
+        patterns.setdefault(pattern, Pattern()).add(decision)
         if decision["source"] == "rules" and decision["why"]:
             modelless[decision["why"]] += 1
-    told = _stories(lines, world) if len(lines) <= FEW else ()
-    counts = (dead, refused, modelless)
-    return Report(dict(rows), *counts, wrong, told, _asked(world, stats), _peak(stats), seconds)
-
-
-def show(report: Report, console: Console) -> None:
-    """Print it."""
-    for story in report.told:
-        console.print(story, markup=False, soft_wrap=True)
-    table = Table(title="per event type", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    kinds = {"committed": "committed", "stale": "stale", "duplicate": "duplicate", "dead": "dead-lettered"}
-    kinds |= {"refused": "refused"} if report.refused else {}
-    table.add_column("event type")
-    for heading in ("lines", *kinds, "retried", "by model", "by rules", "tokens", "cost", "p50", "p95"):
-        table.add_column(heading, justify="right")
-    for name, row in sorted(report.rows.items()):
-        p50, p95 = _percentiles(row.latencies)
-        table.add_row(
-            name,
-            str(row.lines),
-            *(str(row.verdicts[kind]) for kind in kinds.values()),
-            str(row.retried),
-            *(str(row.sources[source]) for source in ("model", "rules")),
-            f"{row.tokens:,}",
-            f"${row.cost:.4f}" + ("?" if row.unpriced else ""),
-            p50,
-            p95,
-        )
-    console.print(table)
-    if report.dead:
-        console.print(f"dead-lettered  {_counted(report.dead)}")
-    if report.refused:
-        console.print(f"refused        {_counted(report.refused)}")
-    at_once = f", at most {report.peak} at once" if report.peak else ""  # a real model does not tell
-    console.print(f"model          {report.asked} calls answered{at_once}")
-    if report.modelless:
-        answers = sum(row.sources.total() for row in report.rows.values())
-        why = _counted(report.modelless)
-        console.print(f"rules          {report.modelless.total()} of {answers} answers, because: {why}")
-    lines = sum(row.lines for row in report.rows.values())
-    if report.ok:
-        console.print(f"every line     has exactly one verdict: {lines} of {lines}, in {report.seconds:.1f} s")
-        return
-    console.print(f"[bold red]{len(report.wrong)} of {lines} lines do not have exactly one verdict:[/]")
-    for line, verdicts in report.wrong[:20]:
-        has = ", ".join(f"{verdict.kind} ({verdict.detail})" for verdict in verdicts) or "none"
-        console.print(f"  line {line.number}: {has}   {line.text[:80]}", markup=False)
-
-
-def _stories(lines: Sequence[Line], world: World) -> list[str]:
-    """Line by line: the verdict, and what was answered by whom."""
-    answers = {decision["event_key"]: decision for decision in world.decisions}
-    stories: list[str] = []
-    for number, verdicts in world.verdicts(lines).items():
-        line = next(line for line in lines if line.number == number)
-        verdict = ", ".join(f"{verdict.kind} ({verdict.detail})" for verdict in verdicts) or "no verdict"
-        stories.append(f"line {number}  {line.subject or UNKNOWN}: {verdict}")
-        stories += [f"        {found.why}" for found in verdicts if found.why]
-        decision = answers.get(line.key or "")
-        if decision and any(found.kind == "committed" for found in verdicts):
-            said = ", ".join(f"{name} {_plain(value)}" for name, value in decision["answer"].items())
-            stories.append(f"        by {decision['source']}: {said}")
-    return stories
-
-
-def _counted(reasons: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-
-
-def _plain(value: object) -> str:
-    return "+".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
-
-
-def _type(line: Line, known: set[str]) -> str:
-    return line.subject if line.subject in known and line.subject else UNKNOWN
-
-
-def _percentiles(seconds: Sequence[float]) -> tuple[str, str]:
-    if len(seconds) < 2:  # noqa: PLR2004 - one value has no percentiles
-        return "-", "-"
-    cuts = quantiles(seconds, n=20)
-    return f"{cuts[9] * 1000:.0f} ms", f"{cuts[18] * 1000:.0f} ms"
-
-
-def _asked(world: World, stats: Mapping[str, Any]) -> int:
+    rows = {name: row for name, row in arrived.items() if row.lines or row.reached or row.sources}
     recorded = sum(decision["calls"] for decision in world.decisions)
-    return int(stats.get("outcomes", {}).get("answered", recorded))
+    asked = int(stats.get("outcomes", {}).get("answered", recorded))
+    counts = (dead, refused, modelless)
+    return Report(rows, patterns, *counts, told, decisions, asked, int(stats.get("peak", 0)), seconds)
 
 
-def _peak(stats: Mapping[str, Any]) -> int:
-    return int(stats.get("peak", 0))
+def _arrive(row: Arrived, story: Story, sent: Mapping[int, float]) -> None:
+    if story.line is None:
+        return
+    row.lines += 1
+    for one in story.entry:
+        for verdict in one.verdicts:
+            row.verdicts[verdict.kind] += 1
+    first = next((v for one in story.entry for v in one.verdicts if v.kind == "committed"), None)
+    if first and story.line.number in sent:
+        row.retried += first.attempt > 1
+        row.latencies.append(datetime.fromisoformat(first.at).timestamp() - sent[story.line.number])
+
+
+def _name(story: Story, known: set[str]) -> str:
+    """The row that a line is counted in."""
+    if story.line is None:
+        return BY_ITSELF
+    if story.line.kind != "event":
+        return f"({story.line.kind})"
+    return story.line.subject if story.line.subject in known and story.line.subject else UNKNOWN
+
+
+def _asked_by(patterns: Sequence[Topology]) -> dict[str, str]:
+    """Which pattern asks a question, by the question's name."""
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        if pattern.asks:
+            module = import_module(f"services.{pattern.name.replace('-', '_')}.questions")
+            found |= {each.name: pattern.name for each in cast("tuple[Question[Any, Any], ...]", module.QUESTIONS)}
+    return found

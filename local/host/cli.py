@@ -16,6 +16,7 @@ from local.host.flat_json import read_flat_json
 from local.host.host import Host
 from local.host.logs import log_to_stdout
 from local.host.settings import load_settings
+from local.host.sign_in import read_sign_in
 from local.host.telemetry import telemetry
 
 
@@ -26,11 +27,19 @@ def serve(
         list[Path] | None, typer.Option(help="App settings, flat JSON with the names that Azure has; may be repeated.")
     ] = None,
     port: Annotated[int, typer.Option(help="Port of HTTP functions on 127.0.0.1.", min=0, max=65535)] = 7071,
+    port_of: Annotated[
+        list[str] | None,
+        typer.Option(help="A port of its own for one app, as APP=PORT; may be repeated.", metavar="APP=PORT"),
+    ] = None,
     keys: Annotated[
         Path | None, typer.Option(help="Function keys: JSON, function name, default or _master to key.")
     ] = None,
     secrets: Annotated[
         Path | None, typer.Option(help="What Key Vault references stand for: JSON, name to value.")
+    ] = None,
+    sign_in: Annotated[
+        Path | None,
+        typer.Option(help="Whose tokens HTTP functions take: JSON, public key, issuer and audiences by app."),
     ] = None,
     grace: Annotated[float, typer.Option(help="Seconds that running functions may take after a stop.", min=0)] = 30.0,
     state: Annotated[Path | None, typer.Option(help="Folder where timers remember their last run.")] = None,
@@ -46,10 +55,23 @@ def serve(
         with telemetry(Path(traces) if traces else None, ",".join(folder.resolve().name for folder in apps)):
             loaded = tuple(load_app(folder, os.environ) for folder in apps)
             shown = read_flat_json(keys) if keys else {}
-            asyncio.run(_until_signal(Host(loaded, os.environ, timedelta(seconds=grace), state, port, shown)))
+            guards = read_sign_in(sign_in) if sign_in else None
+            ports = _ports(port_of or [], {app.name for app in loaded})
+            host = Host(loaded, os.environ, timedelta(seconds=grace), state, port, shown, guards, ports)
+            asyncio.run(_until_signal(host))
     except HostError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+def _ports(given: list[str], apps: set[str]) -> dict[str, int]:
+    ports = dict[str, int]()
+    for text in given:
+        app, _, port = text.partition("=")
+        if app not in apps or not port.isdecimal():
+            raise HostError(f"--port-of {text}: write APP=PORT; apps are {', '.join(sorted(apps))}")
+        ports[app] = int(port)
+    return ports
 
 
 def _make_folder(folder: Path | None) -> None:

@@ -9,6 +9,7 @@ _HTTP = "tests/local/host/test_http.py::"
 _JSON = "tests/local/host/test_host_json.py::"
 _MESSAGES = "tests/local/host/test_messages.py::"
 _SESSIONS = "tests/local/host/test_sessions.py::"
+_SIGN_IN = "tests/local/host/test_sign_in.py::"
 _SETTINGS = "tests/local/host/test_settings.py::"
 _TIMERS = "tests/local/host/test_timers.py::"
 
@@ -120,9 +121,18 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "App Service authentication",
+        "works",
+        "Bearer tokens, for the apps that the program guards: signature, issuer, audience and expiry are checked, 401 "
+        "with WWW-Authenticate else; X-MS-CLIENT-PRINCIPAL, -ID, -NAME and -IDP are set, whatever a client sends in "
+        "X-MS-* is taken away.",
+        _SIGN_IN + "test_nobody_reaches_a_guarded_app_without_a_token_that_counts",
+    ),
+    Claim(
+        "App Service authentication, who issues tokens",
         "differs",
-        "There is none: what Entra protects in Azure is open on 127.0.0.1.",
-        _HTTP + "test_a_request_reaches_its_function_and_the_response_comes_back",
+        "The stack's own key pair (`python -m local token`), not Entra; no login page, cookies, token store or "
+        "/.auth paths; clocks must agree to the second. An app that the program does not guard is open on 127.0.0.1.",
+        _SIGN_IN + "test_an_app_that_nobody_guards_is_open_and_is_told_of_no_caller",
     ),
     Claim(
         "Key Vault references",

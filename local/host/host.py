@@ -16,6 +16,7 @@ from local.host.listeners import Listener, Signals
 from local.host.service_bus import ServiceBusListener
 from local.host.sessions import SessionListener
 from local.host.settings import connection
+from local.host.sign_in import SignIn
 from local.host.timers import TimerListener
 from local.host.triggers import CosmosTrigger, HttpTrigger, PulledTrigger, ServiceBusTrigger, TimerTrigger
 
@@ -26,7 +27,8 @@ _log = logging.getLogger(__name__)
 class Host:
     """Runs the functions of one or several apps in this loop.
 
-    `memory` is the folder where timers remember; `port` and `keys` are those of HTTP functions (see `HttpListener`).
+    `memory` is the folder where timers remember; `port`, `keys` and `sign_in` are those of HTTP functions (see
+    `HttpListener`). An app that `ports` names has a port of its own, as it has a host name of its own in Azure.
     """
 
     apps: tuple[HostedApp, ...]
@@ -35,6 +37,8 @@ class Host:
     memory: Path | None = None
     port: int = 7071
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    sign_in: SignIn | None = None
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
 
     async def run(self, stopping: asyncio.Event, ready: asyncio.Event | None = None) -> None:
         """Listen until `stopping` is set, then let running functions finish for at most `grace`.
@@ -64,17 +68,18 @@ class Host:
         _log.info("stopped")
 
     def _listeners(self, invoke: Invoker) -> list[Listener]:
-        """All listeners, the HTTP functions' one last: it takes the port.
+        """All listeners, those of HTTP functions last: they take their ports.
 
         Raises:
             HostError: naming every connection that no setting gives.
         """
         listeners, problems = list[Listener](), list[str]()
-        http = list[tuple[HostedFunction, HttpTrigger, HttpLimits]]()
+        http = dict[int, list[tuple[HostedFunction, HttpTrigger, HttpLimits]]]()
         for app in self.apps:
             for function in app.functions:
                 if isinstance(function.trigger, HttpTrigger):
-                    http.append((function, function.trigger, app.limits.extensions.http))
+                    port = self.ports.get(app.name, self.port)
+                    http.setdefault(port, []).append((function, function.trigger, app.limits.extensions.http))
                     continue
                 try:
                     listeners.append(self._listener(app, function, function.trigger, invoke))
@@ -84,7 +89,9 @@ class Host:
         if http:
             from local.host.http import Endpoint, HttpListener
 
-            listeners.append(HttpListener([Endpoint(*each) for each in http], invoke, self.port, self.keys))
+            for port, functions in http.items():
+                endpoints = [Endpoint(*each) for each in functions]
+                listeners.append(HttpListener(endpoints, invoke, port, self.keys, self.sign_in))
         return listeners
 
     def _listener(self, app: HostedApp, function: HostedFunction, trigger: PulledTrigger, invoke: Invoker) -> Listener:

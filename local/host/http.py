@@ -1,8 +1,8 @@
 """a request to 127.0.0.1 -> the function whose route it is -> its response
 
-As the Functions host answers: 404 where no route fits, and also where the route fits and the method does not
-(Azure/azure-functions-host#10098); 401 without the key; 413 above 100 MB; 500 with an empty body when the function
-fails; 204 when it returns nothing.
+First the platform's part, sign-in (local/host/sign_in.py). Then as the Functions host answers: 404 where no route fits,
+and also where the route fits and the method does not (Azure/azure-functions-host#10098); 401 without the key; 413 above
+100 MB; 500 with an empty body when the function fails; 204 when it returns nothing.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from local.host.host_json import HttpLimits
 from local.host.invoke import Invoker, TraceContext, in_one_line
 from local.host.listeners import Signals
 from local.host.routes import Route
+from local.host.sign_in import SignIn, Unauthenticated, without_ours
 from local.host.triggers import HttpTrigger
 
 _log = logging.getLogger(__name__)
@@ -56,14 +57,22 @@ class HttpListener:
     """Serves all HTTP functions of the host on one port; port 0 takes a free one.
 
     `keys` maps a function's name, `default` (any function) and `_master` (admin level too) to what a request must show
-    as `?code=` or in the header `x-functions-key`.
+    as `?code=` or in the header `x-functions-key`. `sign_in` guards apps; those that it does not name are open.
 
     Raises:
         HostError: when the port is taken, two functions want the same requests, or a function that asks for a key has
             none to be asked for.
     """
 
-    def __init__(self, endpoints: Iterable[Endpoint], invoke: Invoker, port: int, keys: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        invoke: Invoker,
+        port: int,
+        keys: Mapping[str, str],
+        sign_in: SignIn | None = None,
+    ) -> None:
+        self._sign_in = sign_in
         self._routes = sorted(((each.route, each) for each in endpoints), key=lambda pair: pair[0].rank)
         self._invoke, self._keys = invoke, keys
         self._refuse_mistakes()
@@ -107,7 +116,7 @@ class HttpListener:
             await serving
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        request = Request({**scope, "headers": without_ours(scope["headers"])}, receive)
         with contextlib.suppress(ClientDisconnect):
             response = await self._response(request)
             await response(scope, receive, send)
@@ -115,6 +124,13 @@ class HttpListener:
     async def _response(self, request: Request) -> Response:
         path = cast("bytes", request.scope["raw_path"]).decode("ascii", "replace")
         found = [(each, bound) for route, each in self._routes if (bound := route.match(path)) is not None]
+        try:
+            caller = self._caller(found[0][0].function.app if found else None, request)
+        except Unauthenticated as reason:
+            _log.info("401 for %s %s: %s", request.method, path, reason)
+            challenge = f'Bearer realm="{HOST}", error="invalid_token", error_description="{reason}"'
+            return Response(status_code=401, headers={"www-authenticate": challenge})
+        request.scope["headers"] += caller
         for endpoint, bound in found:
             if request.method in endpoint.methods:
                 return await self._call(endpoint, bound, request)
@@ -140,6 +156,13 @@ class HttpListener:
             response = Response(status_code=500)
         response.headers.update(endpoint.limits.custom_headers)
         return response
+
+    def _caller(self, app: str | None, request: Request) -> list[tuple[bytes, bytes]]:
+        """The platform's headers about who calls."""
+        if self._sign_in is None:
+            return []
+        told = self._sign_in.headers(app, request.headers.get("authorization", ""))
+        return [(name.encode(), value.encode()) for name, value in told.items()]
 
     def _may(self, endpoint: Endpoint, shown: str) -> bool:
         accepted = {

@@ -3,6 +3,7 @@
 from policies.rule import Rule
 from policies.rules import (
     alerts,
+    code,
     cosmos,
     data,
     doors,
@@ -21,7 +22,7 @@ from policies.rules import (
 )
 
 SUBJECTS = (
-    service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, settings, identity, model,
+    service_bus, subscriptions, doors, timing, cosmos, storage, key_vault, functions, code, settings, identity, model,
     network, telemetry, alerts, data, waivers,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(rule for subject in SUBJECTS for rule in subject.RULES)

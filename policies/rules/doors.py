@@ -1,17 +1,21 @@
-"""where events come in from outside: what nobody listens to is kept, with a reason"""
+"""where something comes in from outside: nobody gets in unsigned, and what nobody listens to is kept, with a reason"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from policies.naming import filters_of, listeners, name_at
 from policies.resources import Resource, Stack
-from policies.rule import EXAMPLE_DAY, Rule
+from policies.rule import EXAMPLE_DAY, Rule, alone, requires
+from policies.rules.functions import APP, is_of
 from services.entities import DEAD_LETTERS
 from services.kernel.topology import Subscription, Topic, Topology
 
 TOPIC, SUBSCRIPTION = "servicebus:Topic", "servicebus:Subscription"
 DEFAULT, ADDITIONAL = "servicebus:DefaultRule", "servicebus:Rule"
+SIGN_IN = "web:WebAppAuthSettingsV2"
 LITERAL = re.compile(r"'([^']*)'")
+MANY_TENANTS = re.compile(r"/(common|organizations|consumers)(/|$)")
 
 
 def _keeps_the_rest(topic: Resource, stack: Stack) -> Iterator[str]:
@@ -81,4 +85,97 @@ KEPT = Rule(
     ),
 )
 
-RULES = (KEPT,)
+
+def _lets_nobody_by(sign_in: Resource, stack: Stack) -> Iterator[str]:
+    for path, allowed in {
+        "platform.enabled": (True,),
+        "globalValidation.requireAuthentication": (True,),
+        "globalValidation.unauthenticatedClientAction": ("Return401", "Return403"),
+        "httpSettings.requireHttps": (True,),
+        "identityProviders.azureActiveDirectory.enabled": (True,),
+    }.items():
+        yield from requires(path, *allowed)(sign_in, stack)
+    if paths := sign_in.sequence("globalValidation.excludedPaths"):
+        yield f"globalValidation.excludedPaths lets anybody call {', '.join(map(str, paths))}"
+    if others := sorted(set(sign_in.mapping("identityProviders")) - {"azureActiveDirectory"}):
+        yield f"identityProviders also has {', '.join(others)}, whose users have none of our roles"
+    if not sign_in.sequence("identityProviders.azureActiveDirectory.validation.allowedAudiences"):
+        yield "allowedAudiences is empty, so it is not said for whom a token must be"
+    issuer = str(sign_in.get("identityProviders.azureActiveDirectory.registration.openIdIssuer") or "not set")
+    if issuer == "not set" or MANY_TENANTS.search(issuer):
+        yield f"openIdIssuer is {issuer}, not one tenant's"
+
+
+def _has_sign_in(app: Resource, stack: Stack) -> Iterator[str]:
+    pattern = stack.pattern_of(app)
+    if pattern and pattern.http and not any(is_of(each, app) for each in stack.of_type(SIGN_IN)):
+        yield f"it has HTTP functions, and no {SIGN_IN} keeps anybody out"
+
+
+def _sign_in(**changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that keep everybody out who has no token of one tenant for one audience, with changes."""
+    tenant = "https://login.microsoftonline.com/00000000-0000-4000-8000-000000000002/v2.0"
+    entra = {"registration": {"openIdIssuer": tenant}, "validation": {"allowedAudiences": ["api://shop"]}}
+    return {
+        "platform": {"enabled": True},
+        "globalValidation": {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"},
+        "httpSettings": {"requireHttps": True},
+        "identityProviders": {"azureActiveDirectory": {"enabled": True, **entra}},
+        **changes,
+    }
+
+
+def _entra(**changes: Any) -> dict[str, Any]:
+    return {"azureActiveDirectory": {**_sign_in()["identityProviders"]["azureActiveDirectory"], **changes}}
+
+
+def _app(*, http: bool, of: str = "") -> Stack:
+    """An app that calls itself `app-1`, and the sign-in of the app called `of`."""
+    app = Resource(APP, "shop", {}, {"name": "app-1"}, urn="urn:app")
+    guards = (Resource(SIGN_IN, "shop-sign-in", {**_sign_in(), "name": of}),) if of else ()
+    return Stack((app, *guards), EXAMPLE_DAY, (Topology("shop", http=http),))
+
+
+REQUIRED = {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"}
+
+LOCKED = Rule(
+    id="door-lets-nobody-by",
+    title="Sign-in has no way around it",
+    why="An excluded path, another provider or anonymous requests reach the functions, which trust the platform.",
+    remedy="Build it with infra/sign_in.py; let an availability test expect 401 instead of excluding a path.",
+    severity="critical",
+    sources=("CKV_AZURE_56", "Azure Policy c75248c1-ea1d-4a9c-8fc9-29a6aabd5da8"),
+    about=(SIGN_IN,),
+    check=_lets_nobody_by,
+    passes=alone(SIGN_IN, _sign_in()),
+    fails=alone(
+        SIGN_IN,
+        {},
+        _sign_in(platform={"enabled": False}),
+        _sign_in(globalValidation={**REQUIRED, "requireAuthentication": False}),
+        _sign_in(globalValidation={**REQUIRED, "unauthenticatedClientAction": "AllowAnonymous"}),
+        _sign_in(globalValidation={**REQUIRED, "excludedPaths": ["/api/health"]}),
+        _sign_in(httpSettings={"requireHttps": False}),
+        _sign_in(identityProviders={**_entra(), "gitHub": {"enabled": True}}),
+        _sign_in(identityProviders=_entra(validation={"allowedAudiences": []})),
+        _sign_in(
+            identityProviders=_entra(registration={"openIdIssuer": "https://login.microsoftonline.com/common/v2.0"})
+        ),
+        _sign_in(identityProviders=_entra(registration={})),
+    ),
+)
+
+SIGNED_IN = Rule(
+    id="door-signed-in",
+    title="Every app with HTTP functions is behind sign-in",
+    why="A function app is on the internet by default: without sign-in, anybody sends events and decides approvals.",
+    remedy="Say http=True in the pattern's topology, and infra/pattern_service.py guards its app.",
+    severity="critical",
+    scope="stack",
+    about=(APP,),
+    check=_has_sign_in,
+    passes=(_app(http=True, of="app-1"), _app(http=False)),
+    fails=(_app(http=True), _app(http=True, of="app-2")),
+)
+
+RULES = (KEPT, LOCKED, SIGNED_IN)

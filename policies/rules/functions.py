@@ -61,11 +61,11 @@ def _no_legacy(app: Resource, _: Stack) -> Iterator[str]:
 
 def _no_passwords(app: Resource, stack: Stack) -> Iterator[str]:
     for type_ in ("web:WebAppScmAllowed", "web:WebAppFtpAllowed"):
-        if not any(_is_of(policy, app) for policy in stack.of_type(type_)):
+        if not any(is_of(policy, app) for policy in stack.of_type(type_)):
             yield f"no {type_} switches its publishing password off"
 
 
-def _is_of(policy: Resource, app: Resource) -> bool:
+def is_of(policy: Resource, app: Resource) -> bool:
     """By the app's name; while that is not known, by where the name comes from."""
     try:
         return policy.get("name") in [name for name in (app.outputs.get("name"), app.get("name")) if name]

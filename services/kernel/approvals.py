@@ -124,7 +124,7 @@ def approval_functions(
     """Add `GET /api/approvals` and `POST /api/approvals/{id}` to a pattern; decisions go to its own topic `replies`."""
     pattern = service.topology.name
 
-    @triggers.route("approvals", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    @triggers.route("approvals", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     @answers
     async def list_approvals(request: func.HttpRequest) -> func.HttpResponse:  # pyright: ignore[reportUnusedFunction]
         Caller.of(request).must_have(ROLE)
@@ -135,7 +135,9 @@ def approval_functions(
         )
         return ok({"approvals": [ApprovalChanged.model_validate(each).model_dump(mode="json") for each in pending]})
 
-    @triggers.route("approvals/{approval}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+    @triggers.route(
+        "approvals/{approval}", trigger_arg_name="request", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS
+    )
     @answers
     async def decide_approval(request: func.HttpRequest) -> func.HttpResponse:  # pyright: ignore[reportUnusedFunction]
         caller = Caller.of(request)

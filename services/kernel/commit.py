@@ -24,7 +24,9 @@ from services.kernel.topology import Container, Subscription
 
 MOST_OPERATIONS = 100
 MOST_BYTES = 2 * 1024 * 1024 - 64 * 1024
-"""Cosmos DB's limits for one batch: 100 operations, 2 MB with the envelope of the request."""
+"""Cosmos DB's limits for one batch: 100 operations, 2 MB of request; the rest is for what the service adds."""
+ENVELOPE = 32
+"""What an operation takes on the wire, `{"operationType": ...}`, beyond its arguments written as a JSON list."""
 LARGEST_MESSAGE = 256 * 1024 - 8 * 1024
 """What Service Bus Standard takes, less the room that properties and the batch need."""
 MOST_ANNOUNCED = 2_000
@@ -156,8 +158,13 @@ def _outbox_document(record: OutboxRecord) -> Document:
     }
 
 
+def weight(operation: tuple[Any, ...]) -> int:
+    """Bytes of the request that this operation takes, as the SDK writes it: compact JSON, non-ASCII escaped."""
+    return len(json.dumps(operation, separators=(",", ":"))) + ENVELOPE
+
+
 def _check_limits(operations: Sequence[tuple[Any, ...]]) -> None:
-    size = sum(len(json.dumps(operation[1], default=str)) for operation in operations)
+    size = sum(map(weight, operations))
     if len(operations) > MOST_OPERATIONS or size > MOST_BYTES:
         raise Park(
             "too-much",

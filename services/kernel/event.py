@@ -94,15 +94,24 @@ def open_envelope(delivery: Delivery) -> Envelope:
             "too-large",
             f"the body has {len(delivery.body):,} bytes, allowed are {MAX_BYTES:,}: send a reference",
         )
-    try:
-        from_json(delivery.body, allow_inf_nan=False)  # stricter: no NaN, no half characters, no endless nesting
-        content = json.loads(delivery.body)  # no number of thousands of digits
-    except ValueError as error:
-        raise Park("unreadable", f"the body is not JSON: {error}") from error
+    content = read_json(delivery.body)
     if not isinstance(content, dict):
         raise Park("unreadable", f"the body is a JSON {type(content).__name__}, expected an object")
     fields = cast("dict[str, Any]", content)
     return _structured(fields, delivery) if "specversion" in fields else _bare(fields, delivery)
+
+
+def read_json(body: bytes) -> Any:
+    """JSON as everybody reads it the same.
+
+    Raises:
+        Park: `unreadable`.
+    """
+    try:
+        from_json(body, allow_inf_nan=False)  # stricter: no NaN, no half characters, no endless nesting
+        return json.loads(body)  # no number of thousands of digits
+    except ValueError as error:
+        raise Park("unreadable", f"the body is not JSON: {error}") from error
 
 
 def understand(envelope: Envelope, data_type: type[D_co]) -> Event[D_co]:
@@ -114,7 +123,7 @@ def understand(envelope: Envelope, data_type: type[D_co]) -> Event[D_co]:
     try:
         data = data_type.model_validate(envelope.data)
     except ValidationError as error:
-        raise Park("wrong-schema", f"{envelope.type}: {_sentence(error)}") from error
+        raise Park("wrong-schema", f"{envelope.type}: {sentence(error)}") from error
     return Event(
         id=envelope.id,
         source=envelope.source,
@@ -153,7 +162,8 @@ def _bare(fields: Mapping[str, Any], delivery: Delivery) -> Envelope:
     return Envelope(delivery.first_id, BARE, kind, None, cast("dict[str, Any]", data))
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
+    """Each field that is wrong, with why and what was there."""
     return "; ".join(
         f"{'.'.join(map(str, problem['loc'])) or 'data'}: {problem['msg']} (got {str(problem['input'])[:60]!r})"
         for problem in error.errors()[:5]

@@ -12,11 +12,13 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ConfigDict
 
+from services.entities import DEAD_LETTERS
 from services.kernel import telemetry
 from services.kernel.delivery import ATTEMPT, FIRST_ID, SPENT, Delivery
 from services.kernel.effects import Announce
 from services.kernel.event import Event, EventData
 from services.kernel.ids import fingerprint, safe_id
+from services.kernel.outcome import Park
 from services.kernel.topology import Subscription, Topic
 
 RETRY = "retry"
@@ -141,6 +143,34 @@ def parked(
             "original_subject": delivery.subject[:128],
             FIRST_ID: delivery.first_id,
             ATTEMPT: delivery.attempt,
+            **telemetry.context_properties(),
+        },
+    )
+
+
+def never_entered(content: str, topic: Topic, park: Park, *, door: str) -> Outgoing:
+    """What goes to `dead-letters` where a door has nobody to refuse to: it would have been an event on `topic`.
+
+    `content` tells an operator what it was; where it is too much to send, what it was and where to find it.
+    """
+    origin = safe_id(park.reason, content, door)
+    return Outgoing(
+        topic=DEAD_LETTERS.name,
+        message_id=origin,
+        subject="parked",
+        body=content,
+        content_type="application/json",
+        properties={
+            "DeadLetterReason": park.reason,
+            "DeadLetterErrorDescription": park.description[:1024],
+            "exception": type(park.__cause__ or park).__name__,
+            "topic": topic.name,
+            "subscription": "",
+            "event": "",
+            "origin": origin,
+            "original_subject": "",
+            FIRST_ID: origin,
+            ATTEMPT: 1,
             **telemetry.context_properties(),
         },
     )

@@ -7,8 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
+from azure.servicebus.exceptions import ServiceBusError
 
 from services.kernel.outcome import Retry
+
+NOT_TAKEN = "Service Bus did not acknowledge; send the same again, under the same ids: what has arrived counts once"
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -32,7 +35,10 @@ class Problem(Exception):  # noqa: N818 - named for what the caller gets
 
 
 def answers(handler: Handler) -> Handler:
-    """Let a function answer with the problem that it raises; what may pass is 503, and says when to come again."""
+    """Let a function answer with the problem that it raises; what may pass is 503, and says when to come again.
+
+    A broker that cannot be reached is such: a door keeps nothing, so the caller must.
+    """
 
     @wraps(handler)
     async def answering(request: func.HttpRequest) -> func.HttpResponse:
@@ -41,11 +47,17 @@ def answers(handler: Handler) -> Handler:
         except Problem as problem:
             return problem.response()
         except Retry as retry:
-            response = Problem(503, retry.reason, retry.description).response()
-            response.headers["Retry-After"] = str(round(retry.after or 5))
-            return response
+            return _later(Problem(503, retry.reason, retry.description), retry.after)
+        except ServiceBusError as error:
+            return _later(Problem(503, "broker-away", f"{NOT_TAKEN} ({type(error).__name__})"))
 
     return answering
+
+
+def _later(problem: Problem, after: float | None = None) -> func.HttpResponse:
+    response = problem.response()
+    response.headers["Retry-After"] = str(max(1, round(after or 5)))
+    return response
 
 
 def ok(content: Any, status: int = 200) -> func.HttpResponse:

@@ -63,9 +63,10 @@ def test_one_module_only_speaks_the_private_codec_of_azure_servicebus() -> None:
     assert users == {"local/servicebus/codec.py"}
 
 
-def test_the_services_carry_no_grpc_and_no_protobuf() -> None:
+@pytest.mark.parametrize("file", ["services.txt", "azure.txt"])
+def test_the_services_carry_no_grpc_and_no_protobuf(file: str) -> None:
     """They clash with the Functions worker's own."""
-    packages = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/services.txt").read_text(), re.MULTILINE)
+    packages = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / file).read_text(), re.MULTILINE)
     assert not {"grpcio", "protobuf", "uamqp"} & set(packages)
 
 

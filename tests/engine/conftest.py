@@ -14,10 +14,20 @@ from pulumi.automation import PulumiCommand
 from local.cloud import Cloud
 from local.provider import serving
 from tests.engine.cli.build import UnavailableError, command
-from tests.engine.deployment import Deployment, Left, done
-from tests.engine.programs import PACK
+from tests.engine.deployment import WITHOUT_CODE, Deployment, Left, done
+from tests.engine.programs import PACK, ROOT
 
 ANALYZER = "pulumi-analyzer-policy-python"
+SCRIPTS = {
+    ANALYZER: f'exec "{sys.executable}" -u -m pulumi.policy "$1" "$2"',
+    "pulumi-resource-pulumi-python": f'cd "{ROOT}" && exec "{sys.executable}" -u -m pulumi.dynamic',
+}
+"""What starts a policy pack, and a dynamic resource. The official CLI ships both and a built one lacks them; the
+official second one looks for an environment in the program's folder, where the tests have none."""
+
+AZ = """echo "{\\"accessToken\\": \\"$(echo "$*" | tr ' ' _)\\", \\"expires_on\\": 4102444800}" """
+"""The Azure CLI of somebody who is signed in; the token says how it was asked for."""
+
 
 _missing: list[str] = []
 
@@ -41,24 +51,27 @@ def apart() -> Iterator[Executor]:
 
 @pytest.fixture(scope="session")
 def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The official CLI ships what starts a policy pack in Python; a built one lacks these two lines."""
-    path = os.environ["PATH"]
-    if shutil.which(ANALYZER):
-        return path
-    script: Path = tmp_path_factory.mktemp("bin") / ANALYZER
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.policy "$1" "$2"\n')
-    script.chmod(0o755)
-    return f"{script.parent}{os.pathsep}{path}"
+    folder: Path = tmp_path_factory.mktemp("bin")
+    for name, line in {**SCRIPTS, "az": AZ}.items():
+        if name != ANALYZER or not shutil.which(name):
+            (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+            (folder / name).chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")
 def dev(
     pulumi: PulumiCommand, path: str, apart: Executor, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """One stack for all tests, for its runs take seconds each; they record what they leave behind."""
+    """One stack for all tests, for its runs take seconds each; they record what they leave behind.
+
+    Its code is not published: test_code.py has a stack for that.
+    """
     cloud = Cloud()
     with serving(cloud) as attached:
-        yield Deployment(apart, pulumi, tmp_path_factory.mktemp("engine"), cloud, {**attached, "PATH": path})
+        yield Deployment(
+            apart, pulumi, tmp_path_factory.mktemp("engine"), cloud, {**attached, "PATH": path}, WITHOUT_CODE
+        )
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from local.graph import stack_config
 from tests.engine.programs import ROOT, through_the_door
 
 NAME = "dev"
+WITHOUT_CODE = {"functions:publishCode": "false"}
 Operation = Literal["preview", "up", "destroy"]
 
 
@@ -57,6 +58,8 @@ class Deployment:
     folder: Path
     cloud: Cloud
     environment: Mapping[str, str]
+    different: Mapping[str, str] = field(default_factory=dict)
+    """Keys that are not as in the stack's file."""
 
     def __post_init__(self) -> None:
         for name in ("project", "backend", "home"):
@@ -64,7 +67,8 @@ class Deployment:
         shutil.copy(ROOT / "Pulumi.yaml", self.folder / "project")
         config = yaml.safe_load((ROOT / f"Pulumi.{NAME}.yaml").read_text())["config"]
         plain = {key: value for key, value in config.items() if key not in self._encrypted()}
-        (self.folder / "project" / f"Pulumi.{NAME}.yaml").write_text(yaml.safe_dump({"config": plain}))
+        written = yaml.safe_dump({"config": {**plain, **self.different}})
+        (self.folder / "project" / f"Pulumi.{NAME}.yaml").write_text(written)
 
     def run(
         self,

@@ -6,8 +6,13 @@ from runpy import run_path
 from pulumi import ResourceTransformationArgs, ResourceTransformationResult
 from pulumi.runtime import register_stack_transformation
 
+from infra.program import main
+from infra.publishing.content import content
+from services.kernel.topology import Topology
+
 ROOT = Path(__file__).parents[2]
 PACK = str(ROOT / "policies")
+CODE = "pulumi-python:dynamic/event-driven-ai:Code"
 
 
 def through_the_door() -> None:
@@ -25,3 +30,18 @@ def with_shared_keys() -> None:
 
     register_stack_transformation(let_keys_in)
     through_the_door()
+
+
+def publishing(tree: Path, address: str) -> None:
+    """Two services, whose code lies in a tree of its own and is published at an address on this machine."""
+
+    def elsewhere(args: ResourceTransformationArgs) -> ResourceTransformationResult | None:
+        if args.type_ != CODE:
+            return None
+        digest = content(args.props["service"], args.props["python"], tree).digest
+        return ResourceTransformationResult(
+            {**args.props, "root": str(tree), "digest": digest, "address": address}, args.opts
+        )
+
+    register_stack_transformation(elsewhere)
+    main([Topology("alpha"), Topology("beta")])

@@ -6,7 +6,7 @@ import pytest
 from pulumi.automation import ConfigValue
 
 from local.graph import Graph, evaluate
-from tests.engine.deployment import Deployment, Left, done
+from tests.engine.deployment import WITHOUT_CODE, Deployment, Left, done
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]  # minutes, where the CLI has to be built first
 
@@ -41,7 +41,7 @@ def destroyed(dev: Deployment, with_key: Left) -> Left:
 @pytest.fixture(scope="module")
 def declared() -> Graph:
     """What the same program declares without an engine."""
-    return evaluate("dev")
+    return evaluate("dev", config_overrides=WITHOUT_CODE)
 
 
 # -- what must be true of it ----------------------------------------------------------------------------------------

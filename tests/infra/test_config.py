@@ -14,14 +14,16 @@ from services.kernel.topology import Topology
 from services.registry import PATTERNS
 
 PROJECT = "event-driven-ai"
-PLACED = {"azure-native:location": "swedencentral"}
+PLACED = {"azure-native:location": "swedencentral", "entra:clientId": "11111111-2222-3333-4444-555555555555"}
+OTHERS = tuple(pattern for pattern in PATTERNS if not pattern.secrets)
+"""Without those whose secrets a deployer must set: which are asked for is shown with one of our own."""
 KEEPS_A_SECRET = Topology("caller", secrets=("shop-url",))
 
 
 def reading(
     raw: dict[str, str], *patterns: Topology, placed: bool = True, secret: frozenset[str] = frozenset()
 ) -> Config:
-    return read({**(PLACED if placed else {}), **raw}, project=PROJECT, patterns=[*PATTERNS, *patterns], secret=secret)
+    return read({**(PLACED if placed else {}), **raw}, project=PROJECT, patterns=[*OTHERS, *patterns], secret=secret)
 
 
 def errors_of(raw: dict[str, str], *patterns: Topology, placed: bool = True) -> list[str]:
@@ -224,7 +226,7 @@ def test_a_deployment_on_azure_is_pinned() -> None:
 
 
 def test_a_key_that_must_be_set_is_asked_for() -> None:
-    (error,) = errors_of({}, placed=False)
+    (error,) = errors_of({"entra:clientId": PLACED["entra:clientId"]}, placed=False)
 
     meaning = "Azure region of the stack; the provider's own key"
     assert error == f"azure-native:location: not set; it is text like swedencentral. {meaning}"
@@ -242,8 +244,8 @@ def test_all_errors_are_told_at_once() -> None:
     errors = errors_of(wrong, KEEPS_A_SECRET, placed=False)
 
     assert [error.partition(": ")[0] for error in errors] == [
-        "azure-native:location", "budgt:x", "functions:memoryMb", "model:provider", "outbox:x", "schedule:nope",
-        "secrets:shop-url",
+        "azure-native:location", "budgt:x", "entra:clientId", "functions:memoryMb", "model:provider", "outbox:x",
+        "schedule:nope", "secrets:shop-url",
     ]  # fmt: skip
 
 
@@ -264,13 +266,31 @@ def test_keys_of_providers_and_of_pulumi_are_theirs() -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "local", "staging", "prod"])
-def test_the_stacks_of_the_repository_are_readable(stack: str) -> None:
+def test_the_stacks_of_the_repository_are_readable_once_the_deployer_has_said_whose_tokens_they_take(
+    stack: str,
+) -> None:
     raw, secret = stack_config(stack)
+    deployers = {"entra:clientId": PLACED["entra:clientId"]}
+    deployers |= {f"secrets:{name}": "x" for pattern in PATTERNS for name in pattern.secrets}
 
-    deployers = {"entra:clientId": "11111111-2222-3333-4444-555555555555"} | {
-        f"secrets:{name}": "made up" for topology in PATTERNS for name in topology.secrets
-    }
     assert read({**deployers, **raw}, project=PROJECT, patterns=PATTERNS, secret=secret)
+
+
+def test_a_door_without_an_app_registration_is_never_built() -> None:
+    raw, secret = stack_config("dev")
+
+    with pytest.raises(ConfigError) as refused:
+        read(raw, project=PROJECT, patterns=[Topology("shop", http=True)], secret=secret)
+
+    assert "entra:clientId: not set, and shop can be called over HTTP, never without sign-in" in str(refused.value)
+    assert "docs/sign-in.md" in str(refused.value)
+
+
+@pytest.mark.parametrize("client_id", ["", "my-app", "api://11111111-2222-3333-4444-555555555555"])
+def test_a_client_id_is_one(client_id: str) -> None:
+    (error,) = errors_of({"entra:clientId": client_id})
+
+    assert error.startswith(f"entra:clientId: {client_id!r} is not possible; text like 11111111-")
 
 
 def test_numbers_and_objects_arrive_as_the_engine_sends_them() -> None:

@@ -49,7 +49,7 @@ def test_the_kernel_reads_what_a_stack_may_say(chosen: Any, monkeypatch: pytest.
 
     for name in [name for name in os.environ if name.lower().startswith(tuple(f"{each}__" for each in SECTIONS))]:
         monkeypatch.delenv(name)
-    for name, value in settings_of(graph.one("web:WebApp")).items():
+    for name, value in settings_of(graph.one("web:WebApp", "inference")).items():
         monkeypatch.setenv(name, value)
     read = Settings().model_dump(by_alias=True)
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 import pytest
@@ -55,6 +56,12 @@ SAFE: dict[str, tuple[str, ...]] = {
         "siteConfig.minTlsVersion", "siteConfig.scmMinTlsVersion", "siteConfig.remoteDebuggingEnabled",
         "functionAppConfig.deployment.storage.authentication",
     ),
+    "web:WebAppAuthSettingsV2": (
+        "platform.enabled", "globalValidation.requireAuthentication", "globalValidation.unauthenticatedClientAction",
+        "httpSettings.requireHttps", "identityProviders.azureActiveDirectory.enabled",
+        "identityProviders.azureActiveDirectory.registration.openIdIssuer",
+        "identityProviders.azureActiveDirectory.validation.allowedAudiences",
+    ),
     "web:WebAppFtpAllowed": ("allow",),
     "web:WebAppScmAllowed": ("allow",),
 }  # fmt: skip
@@ -63,7 +70,7 @@ SAFE: dict[str, tuple[str, ...]] = {
 WHOLE = (
     "authorization:RoleAssignment", "cosmosdb:SqlResourceSqlRoleAssignment", "monitor:DiagnosticSetting",
     "network:PrivateEndpoint", "network:PrivateDnsZoneGroup", "consumption:Budget", "web:WebAppFtpAllowed",
-    "web:WebAppScmAllowed", "servicebus:DefaultRule",
+    "web:WebAppScmAllowed", "web:WebAppAuthSettingsV2", "applicationinsights:WebTest", "servicebus:DefaultRule",
 )  # fmt: skip
 """Resources whose absence alone makes a stack unsafe."""
 
@@ -124,10 +131,8 @@ def test_every_type_that_is_said_to_be_made_safe_is_in_prod(judged: Stack) -> No
 
 
 def test_what_is_left_open_has_a_firewall_behind_it(judged: Stack) -> None:
-    (app,) = judged.of_type("web:WebApp")
-    open_app = replace(app, inputs=_cut(dict(app.inputs), "publicNetworkAccess"))
-
-    for limit in WITHOUT_LIMITS:
+    for app, limit in product(judged.of_type("web:WebApp"), sorted(WITHOUT_LIMITS)):
+        open_app = replace(app, inputs=_cut(dict(app.inputs), "publicNetworkAccess"))
         bare = without(judged, app)
         unlimited = replace(open_app, inputs=_cut(dict(open_app.inputs), limit))
         assert stopped(replace(bare, resources=(*bare.resources, unlimited))) >= {"functions-few-may-knock"}

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from infra import names
 from local.graph import ROOT, Graph, evaluate
 from services.kernel.topology import Topology
+from services.registry import PATTERNS
 
 DOOR = Topology("front_door", http=True)
 MODEL = {"model:provider": "openai", "model:key": "made up"}
@@ -102,13 +104,30 @@ def test_the_largest_and_the_smallest_space_hold_both_subnets(space: str) -> Non
 
 
 def test_an_app_starts_when_it_can_reach_what_it_needs(prod: Graph) -> None:
-    named = {each.urn for each in prod.of_type("network:PrivateDnsZoneGroup") if each.name != "inference"}
+    apps = prod.of_type("web:WebApp")
+    named = {each.name: each.urn for each in prod.of_type("network:PrivateDnsZoneGroup")}
+    shared = {urn for name, urn in named.items() if name not in {app.name for app in apps}}
 
-    assert named <= set(prod.one("web:WebApp").depends_on)
+    for app in apps:
+        assert shared <= set(app.depends_on)
+
+
+def test_code_is_published_when_the_publishing_site_is_reached_from_inside(prod: Graph) -> None:
+    """By its public address it turns everybody away, and that no patience heals."""
+    named = {each.name: each.urn for each in prod.of_type("network:PrivateDnsZoneGroup")}
+    codes = [each for each in prod.resources if each.type.endswith(":Code")]
+
+    assert {code.name for code in codes} == {app.name for app in prod.of_type("web:WebApp")}
+    for code in codes:
+        assert named[code.name] in code.depends_on
 
 
 def test_an_app_without_http_functions_is_closed(prod: Graph) -> None:
-    assert prod.one("web:WebApp").inputs["publicNetworkAccess"] == "Disabled"
+    doors = {each.name for each in PATTERNS if each.http}
+
+    open_ = {app.name for app in prod.of_type("web:WebApp") if app.inputs["publicNetworkAccess"] != "Disabled"}
+
+    assert open_ == {names.slug(name) for name in doors}
 
 
 def test_a_door_stays_reachable_for_azure_monitor_and_whom_the_stack_names() -> None:
@@ -139,7 +158,7 @@ def test_code_is_published_from_inside_or_from_the_addresses_that_are_named(prod
     config = site(outside, "inference")
     assert [each["ipAddress"] for each in config["scmIpSecurityRestrictions"]] == ["203.0.113.7/32"]
     # the app itself lets in nobody, though its publishing site must be reachable
-    assert outside.one("web:WebApp").inputs["publicNetworkAccess"] == "Enabled"
+    assert outside.one("web:WebApp", "inference").inputs["publicNetworkAccess"] == "Enabled"
     assert (config["ipSecurityRestrictionsDefaultAction"], config["ipSecurityRestrictions"]) == ("Deny", [])
     assert site(prod, "inference")["scmIpSecurityRestrictions"] == []
 
@@ -155,8 +174,9 @@ def test_a_public_stack_has_no_network_and_no_restrictions(dev: Graph) -> None:
     assert not [
         each.name for each in dev.resources if each.type.startswith(("azure-native:network:", "azure-native:p"))
     ]
-    assert "virtualNetworkSubnetId" not in dev.one("web:WebApp").inputs
-    assert "ipSecurityRestrictions" not in site(dev, "inference")
+    for app in dev.of_type("web:WebApp"):
+        assert "virtualNetworkSubnetId" not in app.inputs
+        assert "ipSecurityRestrictions" not in app.inputs["siteConfig"]
 
 
 def test_a_public_stack_does_not_pay_for_importing_what_networks_are_made_of() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from infra.names import slug
 from infra.workbook import RANGE, TILES, serialized
 from local.graph import ROOT, Graph, evaluate
 from services.kernel.topology import Subscription, Topic, Topology
+from services.registry import PATTERNS
 
 METRIC, QUERY, GROUP = "monitor:MetricAlert", "monitor:ScheduledQueryRule", "monitor:ActionGroup"
 TELEMETRY = (ROOT / "services/kernel/telemetry.py").read_text("utf-8")
@@ -178,6 +180,23 @@ def test_a_door_is_tried_from_outside_and_must_refuse_who_has_not_signed_in() ->
     assert alert["criteria"]["failedLocationCount"] < len(test["locations"])
     # where nobody pays for it, nobody tries
     assert not evaluate("dev", patterns=[DOOR]).of_type("applicationinsights:WebTest")
+
+
+def test_every_door_of_prod_is_guarded_tried_and_closed_to_who_is_not_named(prod: Graph) -> None:
+    """The three go together: what is tried must be let in by the firewall, and refused by sign-in."""
+    doors = {slug(each.name) for each in PATTERNS if each.http}
+
+    tried = {each.name.removesuffix("-answers") for each in prod.of_type("applicationinsights:WebTest")}
+    signed = {each.name.removesuffix("-sign-in") for each in prod.of_type("web:WebAppAuthSettingsV2")}
+    let_in = {
+        app.name
+        for app in prod.of_type("web:WebApp")
+        if "ApplicationInsightsAvailability"
+        in {each["ipAddress"] for each in app.inputs["siteConfig"]["ipSecurityRestrictions"]}
+    }
+
+    assert doors
+    assert tried == signed == let_in == doors
 
 
 def test_the_workbook_shows_events_cost_and_latency_per_event_type(dev: Graph) -> None:

@@ -33,9 +33,9 @@ def settings_of(app: Resource) -> dict[str, str]:
 
 
 def test_on_azure_everything_is_reached_with_the_identity(dev: Graph) -> None:
-    client_id = dev.one("managedidentity:UserAssignedIdentity").outputs["clientId"]
+    client_id = dev.one("managedidentity:UserAssignedIdentity", "inference").outputs["clientId"]
 
-    settings = settings_of(dev.one("web:WebApp"))
+    settings = settings_of(dev.one("web:WebApp", "inference"))
 
     assert settings.keys() == HOST | CONNECTIONS | BEHAVIOUR | MODEL | SCHEDULES | {"Model__clientId"}
     assert {value for name, value in settings.items() if name.endswith("__clientId")} == {client_id}
@@ -60,14 +60,17 @@ def test_what_is_published_brings_the_exporter_and_nothing_that_clashes_with_the
 
 
 def test_a_tier_has_the_name_to_ask_for_and_the_name_to_price(dev: Graph, local: Graph) -> None:
-    deployed, direct = settings_of(dev.one("web:WebApp")), settings_of(local.one("web:WebApp"))
+    deployed, direct = (
+        settings_of(dev.one("web:WebApp", "inference")),
+        settings_of(local.one("web:WebApp", "inference")),
+    )
 
     assert deployed["Model__small"] == "small"
     assert direct["Model__small"] == "gpt-5.4-mini"
 
 
 def test_with_a_key_the_setting_is_a_reference_to_it(local: Graph) -> None:
-    settings = settings_of(local.one("web:WebApp"))
+    settings = settings_of(local.one("web:WebApp", "inference"))
     vault = local.one("keyvault:Vault").outputs["name"]
 
     assert settings.keys() == HOST | CONNECTIONS | BEHAVIOUR | MODEL | SCHEDULES | {"Model__key"}
@@ -75,7 +78,7 @@ def test_with_a_key_the_setting_is_a_reference_to_it(local: Graph) -> None:
 
 
 def test_a_laptop_waits_seconds_where_azure_waits_minutes(dev: Graph, local: Graph) -> None:
-    azure, laptop = settings_of(dev.one("web:WebApp")), settings_of(local.one("web:WebApp"))
+    azure, laptop = settings_of(dev.one("web:WebApp", "inference")), settings_of(local.one("web:WebApp", "inference"))
 
     chosen = ("Outbox__olderThanSeconds", "Retry__attempts", "Retry__baseSeconds", "Retry__capSeconds")
     assert [laptop[name] for name in chosen] == ["1", "5", "0.5", "4"]
@@ -104,7 +107,8 @@ def test_a_declared_secret_arrives_as_a_reference() -> None:
 
 @pytest.mark.parametrize("legacy", ["WEBSITE_RUN_FROM_PACKAGE", "FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"])
 def test_nothing_is_set_that_flex_consumption_refuses(stack: Graph, legacy: str) -> None:
-    assert legacy not in settings_of(stack.one("web:WebApp"))
+    for app in stack.of_type("web:WebApp"):
+        assert legacy not in settings_of(app)
 
 
 def test_a_site_says_nothing_that_flex_consumption_refuses_or_that_nobody_wrote(stack: Graph) -> None:
@@ -113,6 +117,7 @@ def test_a_site_says_nothing_that_flex_consumption_refuses_or_that_nobody_wrote(
         "scmIpSecurityRestrictionsDefaultAction", "scmIpSecurityRestrictionsUseMain",
     }  # fmt: skip
 
-    assert stack.one("web:WebApp").inputs["siteConfig"].keys() - restrictions == {
-        "appSettings", "http20Enabled", "minTlsVersion", "remoteDebuggingEnabled", "scmMinTlsVersion",
-    }  # fmt: skip
+    for app in stack.of_type("web:WebApp"):
+        assert app.inputs["siteConfig"].keys() - restrictions == {
+            "appSettings", "http20Enabled", "minTlsVersion", "remoteDebuggingEnabled", "scmMinTlsVersion",
+        }  # fmt: skip

@@ -3,14 +3,15 @@
 ADVICE = {
     "cosmos-zones": 1,
     "storage-zones": 1,
-    "functions-zones": 1,
+    "functions-zones": 6,
     "key-vault-purge-protection": 1,
     "network-closed": 5,
     "network-denies-by-default": 3,
-    "network-endpoint": 6,
-    "functions-in-network": 1,
-    "functions-few-may-knock": 1,
+    "network-endpoint": 11,
+    "functions-in-network": 6,
+    "functions-few-may-knock": 6,
     "alert-reaches-somebody": 1,
+    "alert-availability": 3,
     "data-is-protected": 3,
 }
 """Rule -> for how many resources."""

@@ -25,6 +25,7 @@ REFERENCES = {
     "servicebus:DefaultRule": ("topicName", "subscriptionName"),
     "servicebus:Rule": ("topicName", "subscriptionName"),
     "servicebus:Subscription": ("topicName", "forwardDeadLetteredMessagesTo", "forwardTo"),
+    "web:WebAppAuthSettingsV2": ("name",),
     "web:WebAppFtpAllowed": ("name",),
     "web:WebAppScmAllowed": ("name",),
 }

@@ -10,7 +10,12 @@ import pytest
 from azure.cosmos.aio import _retry_utility_async
 from azure.servicebus._pyamqp.aio._client_async import AMQPClientAsync
 from azure.servicebus._pyamqp.aio._connection_async import Connection
-from azure.servicebus.aio import _base_handler_async, _servicebus_receiver_async, _servicebus_sender_async
+from azure.servicebus.aio import (
+    _base_handler_async,
+    _servicebus_receiver_async,
+    _servicebus_sender_async,
+    _session_browser_async,
+)
 from hypothesis import settings
 
 from local.cosmos.server import CosmosEmulator
@@ -69,7 +74,13 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_keep_alive(self: AMQPClientAsync) -> None: ...
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
-    for module in (_servicebus_sender_async, _servicebus_receiver_async, _base_handler_async, _retry_utility_async):
+    for module in (
+        _servicebus_sender_async,
+        _servicebus_receiver_async,
+        _session_browser_async,
+        _base_handler_async,
+        _retry_utility_async,
+    ):
         monkeypatch.setattr(module, "asyncio", Hurried())
     monkeypatch.setitem(Connection.__init__.__kwdefaults__, "idle_wait_time", 0)
     monkeypatch.setattr(AMQPClientAsync, "_keep_alive_async", no_keep_alive)

@@ -39,7 +39,8 @@ from services.kernel.settings import settings
 from services.kernel.topology import Topic, Topology
 
 CATALOGUE = [
-    json.loads(line) for line in (Path(__file__).parents[2] / "samples" / "reference.jsonl").read_text().splitlines()
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "samples" / "documents" / "reference.jsonl").read_text().splitlines()
 ]
 WATCHER = "watcher"
 SECOND = replace(AI_PROCESSOR, name="second")
@@ -273,7 +274,8 @@ async def open_world(
         _close_at_the_end(stack, environment)
         world = World(plan, bus, cosmos, model, database, root, stack, environment)
         addresses = Addresses(bus.port, int(cosmos.endpoint.rstrip("/").rpartition(":")[2]), model.base_url, model.key)
-        world.set(**app_of(plan, app).settings(addresses) | {"Model__key": model.key, "Retry__baseSeconds": "0.05"})
+        key = {"Model__key": model.key} if app_of(plan, app).asks else {}
+        world.set(**app_of(plan, app).settings(addresses) | key | {"Retry__baseSeconds": "0.05"})
         yield world
 
 

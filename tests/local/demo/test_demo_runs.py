@@ -3,10 +3,15 @@ from pathlib import Path
 
 import pytest
 
+from local.demo import samples
 from local.demo.lines import read_lines
-from local.demo.run import SAMPLES, Run, begin
+from local.demo.run import Run, begin, read
+from local.demo.samples import EVENTS, of_pattern
+from local.demo.world import Entry, Place
 from local.processes import StackError
 from samples.generate import HERE, events, reference
+from services.kernel.topology import Topology
+from services.registry import PATTERNS
 
 
 @pytest.fixture
@@ -17,8 +22,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def saved(folder: Path, file: Path, *, finished: bool = False) -> Run:
-    run, _ = begin(folder, file, fresh=False)
+    run, _ = begin(folder, [file], fresh=False)
     run.sent[1] = 1.0
+    run.entries[1] = Entry("insights", "alert_fired", "k")
+    run.entries[3] = Entry(place=Place("items", "C-1", "C-1"), etag="e", ts=7)
     run.refused[2] = "too large"
     run.finished = finished
     run.save(folder)
@@ -28,7 +35,7 @@ def saved(folder: Path, file: Path, *, finished: bool = False) -> Run:
 def test_a_run_that_was_cut_off_is_resumed_with_what_it_had_sent(tmp_path: Path, file: Path) -> None:
     before = saved(tmp_path, file)
 
-    after, why = begin(tmp_path, file, fresh=False)
+    after, why = begin(tmp_path, [file], fresh=False)
 
     assert after == before
     assert "resumed" in why
@@ -43,7 +50,7 @@ def test_any_other_run_starts_clean_and_says_why(tmp_path: Path, file: Path, how
     if how == "unreadable":
         (tmp_path / "run.json").write_text("{")
 
-    run, why = begin(tmp_path, file, fresh=how == "asked for")
+    run, why = begin(tmp_path, [file], fresh=how == "asked for")
 
     assert run.sent == {}
     assert "fresh start" in why
@@ -92,12 +99,12 @@ def test_every_line_gets_a_message_id_that_is_the_same_after_a_restart(tmp_path:
 
 
 def test_the_samples_are_what_their_generator_writes() -> None:
-    assert SAMPLES.read_text().splitlines() == events()
-    assert (HERE / "reference.jsonl").read_text().splitlines() == reference()
+    assert EVENTS.read_text().splitlines() == events()
+    assert (HERE / "documents" / "reference.jsonl").read_text().splitlines() == reference()
 
 
 def test_the_samples_hold_what_they_promise() -> None:
-    lines = read_lines(SAMPLES, "run")
+    lines = read_lines(EVENTS, "run")
     keys = [line.key for line in lines if line.key]
 
     assert 180 <= len(lines) <= 220
@@ -105,3 +112,62 @@ def test_the_samples_hold_what_they_promise() -> None:
     assert sum(1 for line in lines if line.key is None) >= 4, "broken ones"
     assert sum("nstructions" in line.text or "SYSTEM" in line.text for line in lines) >= 4, "injections"
     assert {"customer_created", "order_placed", "feedback_received"} <= {line.subject for line in lines}
+
+
+def test_the_lines_of_several_files_are_numbered_through_and_found_by_file_and_line(tmp_path: Path) -> None:
+    # given: the same bare line in two files: two events, for nothing but the file tells them apart
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.jsonl").write_text('\n{"type": "order_placed", "data": {}}\n')
+
+    # when
+    lines = read(Run("r", [str(tmp_path / "one.jsonl"), str(tmp_path / "two.jsonl")], ""))
+
+    # then
+    assert [(line.number, line.place) for line in lines] == [(1, "one 2"), (2, "two 2")]
+    assert lines[0].key != lines[1].key
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"type": "order_placed", "data": {}}', "event"),
+        ('{"type": "order_placed", "data": {}, "write": "items"}', "event"),
+        ('{"write": "items", "document": {"id": "C-1", "entity_id": "C-1"}}', "write"),
+        ('{"write": "items"}', "write"),
+        ('{"schemaId": "azureMonitorCommonAlertSchema", "data": {}}', "alert"),
+        ("[]", "event"),
+        ("no json", "event"),
+        ("[" * 100_000, "event"),
+    ],
+)
+def test_a_line_is_what_it_looks_like_and_what_looks_like_nothing_is_sent_as_an_event(
+    tmp_path: Path, text: str, kind: str
+) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text(text)
+
+    (line,) = read_lines(path, "run")
+
+    assert line.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("infrence", "did you mean inference?"),
+        ("nothing", "registered are inference"),
+        ("mute", "mute.jsonl is not there"),
+    ],
+)
+def test_a_pattern_that_cannot_be_played_is_refused_with_what_can_be(asked: str, told: str) -> None:
+    with pytest.raises(StackError) as refused:
+        of_pattern(asked, (*PATTERNS, Topology("mute")))
+
+    assert told in str(refused.value)
+
+
+def test_a_pattern_is_found_as_it_is_called_in_azure_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "SAMPLES", tmp_path)
+    (tmp_path / "event_sourcing.jsonl").touch()
+
+    assert of_pattern("Event-Sourcing", [Topology("event_sourcing")]) == tmp_path / "event_sourcing.jsonl"

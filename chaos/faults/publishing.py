@@ -1,0 +1,128 @@
+"""The code of the services, on its way into Azure."""
+
+from chaos.mutant import Mutant
+
+HERE = "infra/publishing/"
+PACKAGE = ("tests/infra/publishing/test_package.py",)
+ONE_DEPLOY = ("tests/infra/publishing/test_one_deploy.py",)
+CODE = ("tests/infra/publishing/test_code.py",)
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        name="files are told apart by their times",
+        why="the same source is another zip each day",
+        file=HERE + "archive.py",
+        old="ZipInfo(name, EPOCH)",
+        new="ZipInfo(name, __import__('time').localtime()[:6])",
+        tests=PACKAGE,
+        names="test_same_source_same_bytes",
+    ),
+    Mutant(
+        name="the order of the file system",
+        why="the same source is another zip on another machine",
+        file=HERE + "archive.py",
+        old="sorted(files.items())",
+        new="sorted(files.items(), key=lambda each: hash(each[0]))",
+        tests=PACKAGE,
+        names="namelist",
+    ),
+    Mutant(
+        name="the kernel is not in the digest",
+        why="a repaired kernel never reaches Azure",
+        file=HERE + "content.py",
+        old='"files": _digests(self.files),',
+        new='"files": _digests({name: text for name, text in self.files.items() if "kernel" not in name}),',
+        tests=PACKAGE,
+        names="services/kernel/ids.py",
+    ),
+    Mutant(
+        name="wheels are not in the digest",
+        why="a security update never reaches Azure",
+        file=HERE + "content.py",
+        old='"requirements": _digests(self.requirements),',
+        new="",
+        tests=PACKAGE,
+        names="requirements/services.txt",
+    ),
+    Mutant(
+        name="every service carries every other",
+        why="a change in one redeploys all",
+        file=HERE + "content.py",
+        old='"services/kernel")',
+        new='"services")',
+        tests=PACKAGE,
+        names="test_a_zip_holds_one_service",
+    ),
+    Mutant(
+        name="any wheel will do",
+        why="whoever holds the index holds the services",
+        file=HERE + "wheels.py",
+        old='":all:", "--require-hashes")',
+        new='":all:")',
+        tests=PACKAGE,
+        names="test_a_wheel_that_is_not_the_pinned_one_does_not_get_in",
+    ),
+    Mutant(
+        name="200 is success",
+        why="an up that failed looks done",
+        file=HERE + "one_deploy.py",
+        old="FAILED = {-1:",
+        new="FAILED: dict[int, str] = {} and {-1:",
+        tests=ONE_DEPLOY,
+        names="failed",
+    ),
+    Mutant(
+        name="taken is done",
+        why="up ends before the code runs, and never hears that it does not",
+        file=HERE + "one_deploy.py",
+        old="ended = site.follow(begun)",
+        new="ended = SUCCESS",
+        tests=ONE_DEPLOY,
+        names="GET /api/deployments/8b1c",
+    ),
+    Mutant(
+        name="no patience with roles",
+        why="the first up of every new stack fails",
+        file=HERE + "one_deploy.py",
+        old="HEALING = frozenset({FORBIDDEN,",
+        new="HEALING = frozenset({",
+        tests=ONE_DEPLOY,
+        names="roles spread",
+    ),
+    Mutant(
+        name="redirects are followed",
+        why="the deployer's token goes where somebody else says",
+        file=HERE + "one_deploy.py",
+        old="follow_redirects=False",
+        new="follow_redirects=True",
+        tests=ONE_DEPLOY,
+        names="redirect",
+    ),
+    Mutant(
+        name="a token in plain text",
+        why="whoever listens is the deployer",
+        file=HERE + "one_deploy.py",
+        old='if url.scheme == "https" or',
+        new='if url.scheme in {"http", "https"} or',
+        tests=ONE_DEPLOY,
+        names="test_a_token_does_not_go_out_in_plain_text",
+    ),
+    Mutant(
+        name="a new app gets no code",
+        why="an app that was replaced stays empty",
+        file=HERE + "code.py",
+        old='PUBLISHED = ("digest", "app", "container")',
+        new='PUBLISHED = ("digest", "container")',
+        tests=CODE,
+        names="test_code_is_published_again_when_it_or_its_app_is_another",
+    ),
+    Mutant(
+        name="code before its app",
+        why="publishing fails at the first up",
+        file="infra/function_app.py",
+        old="app=app.id,",
+        new='app="/sites/unknown",',
+        tests=CODE,
+        names="test_every_service_has_its_code_published_after_its_app",
+    ),
+)
