@@ -63,7 +63,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/rules.py",
         old="(known, opted_in, still_true, critical, not_quiet)",
         new="(known, opted_in, still_true, critical)",
-        tests=("tests/services/notifications/test_notifying.py::test_quiet_hours_that_begin_between_admission_and_sending_count",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_quiet_hours_that_begin_between_admission_and_sending_count",
+        ),
         names="test_quiet_hours_that_begin_between_admission_and_sending_count",
     ),
     Mutant(
@@ -72,7 +74,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/decide.py",
         old="known.counters.cancelling(key, at, now)",
         new="known.counters",
-        tests=("tests/services/notifications/test_notifying.py::test_an_order_that_is_undone_takes_back_what_was_promised",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_an_order_that_is_undone_takes_back_what_was_promised",
+        ),
         names="test_an_order_that_is_undone_takes_back_what_was_promised",
     ),
     Mutant(
@@ -81,7 +85,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/handler.py",
         old="if down.may_recover and not last_attempt:",
         new="if True:",
-        tests=("tests/services/notifications/test_notifying.py::test_a_channel_that_is_down_is_tried_again_and_then_another_takes_it",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_a_channel_that_is_down_is_tried_again_and_then_another_takes_it",
+        ),
         names="test_a_channel_that_is_down_is_tried_again_and_then_another_takes_it",
     ),
     Mutant(
@@ -108,7 +114,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/decide.py",
         old="counters = counters.claimed(known.entry, now)",
         new="counters = counters.model_copy()",
-        tests=("tests/services/notifications/test_notifying.py::test_two_processes_at_once_cannot_take_the_same_last_slot",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_two_processes_at_once_cannot_take_the_same_last_slot",
+        ),
         names="test_two_processes_at_once_cannot_take_the_same_last_slot",
     ),
     Mutant(
@@ -124,7 +132,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="several addresses in one",
         why="a message goes to an address that is not the recipient's",
         file="services/notifications/directory.py",
-        old=", pattern=r"^[^\\s,;%]+$"",
+        old=r', pattern=r"^[^\s,;%]+$"',
         new="",
         tests=("tests/services/notifications/test_rules.py::test_a_broken_entry_suppresses_and_says_what_is_broken",),
         names="test_a_broken_entry_suppresses_and_says_what_is_broken",
@@ -133,9 +141,11 @@ MUTANTS: tuple[Mutant, ...] = (
         name="what was told is cancelled",
         why="a record says that nobody was told what was told",
         file="services/notifications/decide.py",
-        old="(document[\"status\"] == \"deferred\" or document[\"id\"] in held)",
+        old='(document["status"] == "deferred" or document["id"] in held)',
         new="True",
-        tests=("tests/services/notifications/test_notifying.py::test_what_was_told_in_a_digest_is_not_said_to_be_cancelled",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_what_was_told_in_a_digest_is_not_said_to_be_cancelled",
+        ),
         names="test_what_was_told_in_a_digest_is_not_said_to_be_cancelled",
     ),
     Mutant(
@@ -144,7 +154,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/handler.py",
         old="event.data.at, known, waiting",
         new="event.data.at, await _known(ports), waiting",
-        tests=("tests/services/notifications/test_notifying.py::test_what_is_admitted_while_a_cancellation_looks_for_what_waits_is_cancelled",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_what_is_admitted_while_a_cancellation_looks_for_what_waits_is_cancelled",
+        ),
         names="test_what_is_admitted_while_a_cancellation_looks_for_what_waits_is_cancelled",
     ),
     Mutant(
@@ -153,7 +165,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/fan_out.py",
         old="if event.type in PROMISES",
         new="if True",
-        tests=("tests/services/notifications/test_notifying.py::test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most",
+        ),
         names="test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most",
     ),
     Mutant(
@@ -162,15 +176,17 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/notifications/audiences.py",
         old="*(promised_to() if kind in CANCELS else ())",
         new="*()",
-        tests=("tests/services/notifications/test_notifying.py::test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most",),
+        tests=(
+            "tests/services/notifications/test_notifying.py::test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most",
+        ),
         names="test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most",
     ),
     Mutant(
         name="a page forgets its lane",
         why="urgent messages of a page wait behind all others",
         file="services/notifications/fan_out.py",
-        old="letter.urgency == \"immediate\"",
-        new="letter.urgency == \"\"",
+        old='letter.urgency == "immediate"',
+        new='letter.urgency == ""',
         tests=("tests/services/notifications/test_fan_out.py::test_pages_say_the_same_as_messages_one_by_one",),
         names="test_pages_say_the_same_as_messages_one_by_one",
     ),
@@ -187,9 +203,11 @@ MUTANTS: tuple[Mutant, ...] = (
         name="two changes are one",
         why="a second change of a record within an hour is told to nobody",
         file="services/notifications/events.py",
-        old="return \" \".join((self.item_id, self.operation, self.change_type, *sorted(self.changed)))",
+        old='return " ".join((self.item_id, self.operation, self.change_type, *sorted(self.changed)))',
         new="return self.item_id",
-        tests=("tests/services/notifications/test_fan_out.py::test_a_record_that_changes_twice_is_news_twice_and_a_saga_is_not_its_order",),
+        tests=(
+            "tests/services/notifications/test_fan_out.py::test_a_record_that_changes_twice_is_news_twice_and_a_saga_is_not_its_order",
+        ),
         names="test_a_record_that_changes_twice_is_news_twice_and_a_saga_is_not_its_order",
     ),
     Mutant(
