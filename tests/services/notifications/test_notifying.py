@@ -7,6 +7,7 @@ import pytest
 
 from local.mailbox.app import Trouble
 from local.mailbox.server import Mailbox
+from services.entities import DATABASE
 from services.kernel.ports import Ports
 from services.notifications.directory import customer, partition
 from services.notifications.handler import SERVICE
@@ -548,3 +549,17 @@ async def test_over_budget_the_rules_answer(world: World, mailbox: Mailbox, at: 
     # then
     assert len(mailbox.mail()) == 1
     assert world.model.stats().calls == 0
+
+
+async def test_a_message_costs_nine_point_reads_and_two_batches(world: World, mailbox: Mailbox, at: Clock) -> None:
+    # given
+    await know(world, entry())
+    world.cosmos.reset_counts()
+
+    # when
+    await happened(world, message_for(), topic="notifications")
+
+    # then: what the README says it costs; the write forgets the outbox record
+    spent = world.cosmos.counts()[f"{DATABASE}/notifications"]
+    assert len(mailbox.mail()) == 1
+    assert {name: spent[name] for name in spent if name != "metadata"} == {"reads": 9, "batches": 2, "writes": 1}
