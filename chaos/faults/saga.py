@@ -43,7 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/saga/saga.py",
         old="return under_way[-1] if under_way else None",
         new="return under_way[0] if under_way else None",
-        tests=ALONE,
+        tests=(f"{ALONE[0]}::test_steps_are_undone_the_last_one_first_until_none_is_left",),
         names="the_last_one_first",
     ),
     Mutant(

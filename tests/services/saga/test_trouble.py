@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from local.host import messages
-from services.entities import INSIGHTS, SAGA_STEPS, STOCK
+from services.entities import DECISIONS, INSIGHTS, SAGA_STEPS, STOCK
 from services.saga.engine import MOST_UNDONE
 from services.saga.handler import SERVICE
 from services.saga.topology import FOUND_OUT, ORCHESTRATOR, STEP_WORKER, TIMEKEEPER
@@ -252,6 +252,31 @@ async def test_two_processes_on_one_saga_move_it_once(world: World) -> None:
     assert done["status"] == "compensated"
     assert await values(world) == before
     assert len(await ended(world)) == 1
+
+
+async def test_two_processes_that_wait_for_a_slow_model_go_on_with_one_answer(world: World) -> None:
+    # given: a step's success that both are told of, as after a lock that expired; and a model that takes its time
+    one, other = world.start(SERVICE), world.start(SERVICE)
+    await begun(world, one)
+    for listener in (STEP_WORKER, STEP_WORKER, ORCHESTRATOR):
+        await deliver_next(world, one, listener)
+    world.model.turn(latency=0.3)
+    success = await as_received(world, (await world.events(SAGA_STEPS, "step_succeeded"))[-1])
+
+    # when
+    await asyncio.gather(one.deliver(success, ORCHESTRATOR), other.deliver(success, ORCHESTRATOR))
+    world.model.turn(latency=0)
+    await drain(world, one, other)
+
+    # then
+    done = await saga(world)
+    assert done["status"] == "completed"
+    assert what(done).count("begun take_payment") == 1
+    assert (await account(world))["balance"] == 2385
+    payments = [each for each in await world.events(SAGA_STEPS, "do_step") if each["data"]["step"] == "take_payment"]
+    assert len(payments) == 1
+    asked = [each for each in await world.documents(DECISIONS.name) if each["question"] == "next_step"]
+    assert len(asked) == 2, "the second one to write its answer down takes the first one's"
 
 
 async def as_received(world: World, event: dict[str, Any]) -> Any:
