@@ -55,6 +55,9 @@ async def test_an_order_is_reserved_paid_and_shipped(world: World) -> None:
     assert await ended(world) == [("saga_completed", "O-1")]
     assert not await world.parked()
 
+    # then: it took as many messages as the README says, the order's own among them
+    assert len(await world.events(SAGA_STEPS)) + 1 == 10
+
 
 async def test_every_choice_stands_in_the_journal_before_it_is_done_and_says_who_made_it(world: World) -> None:
     # given

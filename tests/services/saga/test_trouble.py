@@ -1,6 +1,7 @@
 """What a saga meets: silence, cancellation, repetition, messages out of order, and two processes at once."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.host import messages
@@ -65,6 +66,36 @@ async def test_a_step_that_is_not_heard_of_in_time_is_tried_again(world: World) 
     assert done["status"] == "completed"
     assert what(done).count("retried reserve_stock") == 1
     assert await available(world) == 3
+
+
+async def test_a_step_that_was_refused_is_tried_again_at_the_pace_of_the_settings(world: World) -> None:
+    # given: a shop that is out of desks, and a model that hopes for more
+    world.set(Retry__baseSeconds=1, Retry__capSeconds=4)
+    hope = {"recovery": "retry", "reason": "a delivery is due", "confidence": "high"}
+    world.model.script("recovery", hope, times=2)
+    await open_shop(world)
+    line = {"product_id": "P-100", "quantity": 6, "unit_price": "10.00"}
+    await put_order(world, items=[line])
+    process = await play(world, analyzed())
+    assert (await saga(world))["last_error"] == "reserve_stock: 5 are available, 6 are wanted"
+
+    # when
+    (stock,) = [each for each in await world.documents(STOCK.name, "stock") if each["sku"] == "P-100"]
+    await world.put(STOCK.name, {**stock, "available": 8})
+    async with asyncio.timeout(20):
+        while (await saga(world))["status"] == "running":
+            await drain(world, process)
+
+    # then
+    done = await saga(world)
+    assert done["status"] == "completed"
+    assert await available(world) == 2
+    at = {
+        entry["what"]: datetime.fromisoformat(entry["at"])
+        for entry in done["journal"]
+        if entry["step"] == "reserve_stock"
+    }
+    assert at["done"] - at["retried"] >= timedelta(seconds=0.5)
 
 
 async def test_the_late_success_of_a_step_that_was_given_up_is_undone(world: World) -> None:
