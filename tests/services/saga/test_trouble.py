@@ -197,7 +197,7 @@ async def test_a_saga_can_be_cancelled_at_each_point_until_something_cannot_be_u
     await open_shop(world)
     before = await values(world)
     turns = (ORCHESTRATOR, STEP_WORKER, STEP_WORKER, ORCHESTRATOR, ORCHESTRATOR, STEP_WORKER, ORCHESTRATOR)
-    for progress in (0, 1, 3, 5, 6):
+    for progress in (0, 5, 6):
         order_id = f"O-{progress}"
         about = saga_of(order_id)
         await put_order(world, order_id)
