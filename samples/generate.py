@@ -1,4 +1,4 @@
-"""Writes events.jsonl and documents/reference.jsonl: about 200 events as a business sends them, and as it should not.
+"""Writes events.jsonl and documents/reference.jsonl: about 150 events as a business sends them, and as it should not.
 
     python samples/generate.py        # the same files, byte for byte, every time
 
@@ -64,9 +64,9 @@ INJECTIONS = (
 def events() -> list[str]:
     """All lines, in the order in which they are sent."""
     clock = _Clock()
-    customers = [_customer(clock, number) for number in range(48)]
-    orders = [_order(clock, number) for number in range(64)]
-    feedback = [_feedback(clock, number) for number in range(52)]
+    customers = [_customer(clock, number) for number in range(34)]
+    orders = [_order(clock, number) for number in range(38)]
+    feedback = [_feedback(clock, number) for number in range(38)]
     ordinary = [*customers, *orders, *feedback]
     CHANCE.shuffle(ordinary)
     lines = [json.dumps(event) for event in ordinary]

@@ -142,4 +142,13 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=(f"{TESTS}/test_doors.py",),
         names="test_nobody_gets_in_without_the_role",
     ),
+    Mutant(
+        name="time is up when somebody says so",
+        why="an `approval_expired` that comes days early rejects the refund",
+        file=f"{HERE}/decide.py",
+        old="and now < case.review.expires_at - CLOCKS_DIFFER",
+        new="and False",
+        tests=(f"{TESTS}/test_approvals.py",),
+        names="test_time_is_not_up_because_somebody_says_so",
+    ),
 )

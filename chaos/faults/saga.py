@@ -3,7 +3,6 @@
 from chaos.mutant import Mutant
 
 FLOW = ("tests/services/saga/test_flow.py::test_a_second_start_about_the_same_order_is_stale",)
-MACHINE = ("tests/services/saga/test_saga_machine.py",)
 ALONE = ("tests/services/saga/test_engine.py",)
 WORKER = ("tests/services/saga/test_work.py",)
 DEFINITIONS = ("tests/services/saga/test_definitions.py",)
@@ -44,8 +43,8 @@ MUTANTS: tuple[Mutant, ...] = (
         file="services/saga/saga.py",
         old="return under_way[-1] if under_way else None",
         new="return under_way[0] if under_way else None",
-        tests=MACHINE,
-        names="AnySaga",
+        tests=(f"{ALONE[0]}::test_steps_are_undone_the_last_one_first_until_none_is_left",),
+        names="the_last_one_first",
     ),
     Mutant(
         name="any choice is legal",
@@ -81,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
         old="return all(definition.step(step.name).undo or step.refused for step in saga.steps)",
         new="return True",
         tests=ALONE,
-        names="until_something_cannot_be_undone",
+        names="what_cannot_be_undone_and_is_silent",
     ),
     Mutant(
         name="an undo of as much as the message says",

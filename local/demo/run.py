@@ -35,7 +35,9 @@ PATIENCE = 0.3
 STALLED = 25.0
 """Seconds without any change after which no further verdict is expected."""
 PAUSE = 0.25
-"""Seconds between two looks, and more where a look takes long: looking must not be what the machine is busy with."""
+"""Seconds between two looks."""
+BUSY = 5
+"""How many times as long as a look takes is paused after it: looking must not be what the machine is busy with."""
 
 
 @dataclass
@@ -175,7 +177,7 @@ async def _watch(
             last, changed = (told.events, told.missing), time.monotonic()
         elif time.monotonic() - changed > STALLED:
             return world
-        await asyncio.sleep(max(PAUSE, 2 * (time.monotonic() - began)))
+        await asyncio.sleep(max(PAUSE, BUSY * (time.monotonic() - began)))
 
 
 async def _look(stores: Stores, run: Run, lines: Sequence[Line], listeners: Listeners, told: _Told) -> World:

@@ -62,11 +62,12 @@ def _asked(stream: str, case: Case, review: Review) -> tuple[Announce, ...]:
 
 
 def _closed(stream: str, review: Review, case: Case, fact: Fact) -> Announce:
-    """The review is over: decided by a person, by default, or by the customer who withdrew."""
+    """The review is over: decided by a person, by default, or by nobody because the case was withdrawn."""
+    ended = "expired" if case.decided_by == "nobody" else "decided"
     changes = {
-        "status": "expired" if case.decided_by == "nobody" else "decided",
-        "decision": {"approved": "approve", "rejected": "reject"}.get(case.status, case.status),
-        "decided_by": case.decided_by or case.customer_id,
+        "status": "withdrawn" if case.status == "withdrawn" else ended,
+        "decision": {"approved": "approve", "rejected": "reject"}.get(case.status, ""),
+        "decided_by": case.decided_by,
         "decided_at": case.at,
         "comment": getattr(fact, "comment", ""),
     }

@@ -48,14 +48,18 @@ REVIEW_WITHIN = timedelta(days=2)
 """How long a person has; then the default counts."""
 OPTIONS = ("approve", "reject")
 DEFAULT = "reject"
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How early the end of a review may seem: the broker's clock sends it, ours says whether it is time."""
 
 
-def overtaken(case: Case, command: Command) -> str:
+def overtaken(case: Case, command: Command, now: datetime) -> str:
     """Why this command has come to nothing, without being anybody's wish that must be answered; or nothing."""
     if isinstance(command, ApprovalDecided | ApprovalExpired) and case.status == "new":
         return "there is no such case"
     if isinstance(command, ApprovalExpired) and not _under_review(case, command.approval_id):
         return "the review is over"
+    if isinstance(command, ApprovalExpired) and case.review and now < case.review.expires_at - CLOCKS_DIFFER:
+        return f"the review goes on until {case.review.expires_at.isoformat()}"
     return ""
 
 

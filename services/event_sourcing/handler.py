@@ -27,11 +27,11 @@ from services.kernel.service import Reaction, Service
 async def handle_command(event: Event[Command], ports: Ports) -> Effects:
     command, stream = event.data, ports.home.partition
     past = await load(ports, stream)
-    if reason := overtaken(past.case, command):
+    now = datetime.now(UTC)
+    if reason := overtaken(past.case, command, now):
         return stale(reason)
     order_id = command.order_id if isinstance(command, OpenRefund) else past.case.order_id
     order = await look_up(ports, order_id)
-    now = datetime.now(UTC)
     response = await respond(
         stream, past.case, command, order, lambda facts: ports.ask(DECISION, facts), question=DECISION, now=now
     )

@@ -89,7 +89,7 @@ async def _again(
     ports: Ports, side: str, case: Case, step: Step, candidate: Question[CaseFacts, RefundAnswer]
 ) -> tuple[Response | None, Document]:
     command, order = command_of(step, case), order_of(step)
-    if overtaken(case, command):
+    if overtaken(case, command, step.first.at):
         return None, row(step, (), None, None)
     response = await respond(
         side,

@@ -29,7 +29,8 @@ from services.kernel.topology import Topic
 ROLE = "Approvals.Decide"
 """The app role of those who may see and decide approvals."""
 
-Status = Literal["pending", "decided", "expired"]
+Status = Literal["pending", "decided", "expired", "withdrawn"]
+"""`withdrawn`: what was asked about is gone, so that nobody decided it."""
 
 
 class ApprovalChanged(EventData):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.kernel.ids import safe_id
-from services.notifications.events import AlertFired, Category, Happening, Urgency
+from services.notifications.events import AlertFired, Category, Happening, SagaCompleted, Urgency
 
 LEVELS: tuple[Urgency, ...] = ("digest", "normal", "immediate")
 
@@ -19,6 +19,11 @@ def _usually(_event: Any) -> bool:
 
 def _never(_event: Any) -> bool:
     return False
+
+
+def _of_an_order(event: SagaCompleted) -> bool:
+    """How we dealt with a complaint is no news; that it was dealt with badly is."""
+    return event.saga_type == "order_fulfilment"
 
 
 def _outage(event: AlertFired) -> bool:
@@ -60,7 +65,7 @@ AUDIENCES: dict[str, Audience] = {
     "change_detected": Audience("changes", ("operations", "support"), most="immediate"),
     "alert_fired": Audience("alerts", ("on_call", "operations"), most="immediate", critical=_outage),
     "approval_requested": Audience("approvals", ("manager",), least="normal", most="immediate", always=("manager",)),
-    "saga_completed": Audience("orders", ("operations",), customer=True),
+    "saga_completed": Audience("orders", ("operations",), customer=True, worth=_of_an_order),
     "saga_compensated": Audience("orders", ("support",), customer=True, least="normal"),
     "saga_failed": Audience("orders", ("operations",), least="normal", most="immediate", always=("operations",)),
     "refund_approved": Audience("refunds", ("finance",), customer=True),
@@ -80,6 +85,16 @@ def told_anyway(audience: Audience, event: Happening) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*audience.always, *(CRITICAL_ROLES if audience.critical(event) else ()))))
 
 
-def cancellation_key(kind: str, about: str) -> str:
-    """What names a promise, or an empty string for what is none."""
-    return safe_id("promise", about) if kind in PROMISES | CANCELS else ""
+def promised_to() -> tuple[str, ...]:
+    """The roles that may have been promised something."""
+    return tuple(dict.fromkeys(role for kind in sorted(PROMISES) for role in AUDIENCES[kind].roles))
+
+
+def looked_up(kind: str) -> tuple[str, ...]:
+    """The roles whose members an event needs: who may be told, and whose promises it takes back."""
+    return tuple(dict.fromkeys((*AUDIENCES[kind].roles, *(promised_to() if kind in CANCELS else ()))))
+
+
+def promise(about: str) -> str:
+    """What a promise is cancelled by."""
+    return safe_id("promise", about)

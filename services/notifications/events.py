@@ -140,6 +140,10 @@ class ApprovalRequested(Happening):
     def about(self) -> str:
         return self.approval_id
 
+    @property
+    def called(self) -> str:
+        return (self.subject or self.approval_id).partition("~")[0]
+
 
 class SagaEnded(Happening):
     saga_id: Id

@@ -9,7 +9,7 @@ from services.kernel.ask import Answered
 from services.kernel.effects import Announce, Effects, Put
 from services.kernel.event import Event
 from services.kernel.ids import safe_id
-from services.notifications.audiences import AUDIENCES, CANCELS, Audience, cancellation_key, told_anyway
+from services.notifications.audiences import AUDIENCES, CANCELS, PROMISES, Audience, promise, promised_to, told_anyway
 from services.notifications.channels import without_links
 from services.notifications.directory import Language, Member, customer, group
 from services.notifications.events import (
@@ -82,7 +82,7 @@ def fan_out(
             title=without_links(words.title)[:LONGEST_TITLE],
             text=without_links(words.text)[:LONGEST_TEXT],
             dedupe=safe_id(event.type, happening.news),
-            cancellation=cancellation_key(event.type, happening.about),
+            cancellation=promise(happening.about) if event.type in PROMISES else "",
         )
         messages.append(message)
     cancelled = _cancelled(event, members, at) if event.type in CANCELS else []
@@ -136,8 +136,12 @@ def _in_its_lane(letter: Addressed) -> Addressed:
 
 def _cancelled(event: Event[Happening], members: tuple[Member, ...], at: datetime) -> list[Addressed]:
     """Whoever may have been promised something, whether or not the model tells them of its end."""
-    key = cancellation_key(event.type, event.data.about)
-    return [CancelNotifications(recipient_id=member.recipient_id, cancellation=key, at=at) for member in members]
+    key, roles = promise(event.data.about), (*promised_to(), "customer")
+    return [
+        CancelNotifications(recipient_id=member.recipient_id, cancellation=key, at=at)
+        for member in members
+        if member.role in roles
+    ]
 
 
 def flushes(due: list[str], at: datetime) -> Effects:

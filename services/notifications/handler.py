@@ -13,7 +13,7 @@ from services.kernel.outcome import Park, Retry
 from services.kernel.ports import Ports
 from services.kernel.service import Reaction, Service
 from services.notifications import channels, clock, decide, directory, fan_out
-from services.notifications.audiences import AUDIENCES
+from services.notifications.audiences import AUDIENCES, looked_up
 from services.notifications.channels import ChannelDown, Message
 from services.notifications.decide import Known
 from services.notifications.directory import Language, Recipient
@@ -42,7 +42,8 @@ from services.notifications.topology import TOPOLOGY
 
 async def notify(event: Event[Happening], ports: Ports) -> Effects:
     audience, happening = AUDIENCES[event.type], event.data
-    members = await directory.members(ports, audience.roles, happening.customer if audience.customer else "")
+    concerned = happening.customer if audience.customer else ""
+    members = await directory.members(ports, looked_up(event.type), concerned)
     facts = event_facts(happening, audience, members)
     answered = await ports.ask(WHOM, facts) if facts.candidates else None
     told = fan_out.whom(happening, audience, members, answered.answer if answered else None)

@@ -14,7 +14,6 @@ from local.demo.doors import DatabaseDoor, Doors, HttpDoor, Refused
 from local.demo.lines import Line, read_lines
 from local.demo.listeners import Listeners
 from local.demo.world import Place
-from local.processes import StackError
 from services.entities import DATA_CHANGES, DATABASE, ENTITY_COMMANDS, INSIGHTS, ITEMS
 from services.kernel.ids import safe_id
 from services.kernel.topology import Subscription, Topology

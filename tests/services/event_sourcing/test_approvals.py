@@ -162,6 +162,23 @@ async def test_time_that_is_up_after_a_decision_changes_nothing(world: World) ->
     assert (approval["status"], approval["decided_by"]) == ("decided", "ada@shop.example")
 
 
+async def test_time_is_not_up_because_somebody_says_so(world: World) -> None:
+    # given
+    process, approval_id = await under_review(world)
+
+    # when: the end of the review is announced two days early
+    forged = cloud_event("approval_expired", {"approval_id": approval_id, "owner": STREAM})
+    await told(world, process, message(forged, session_id=STREAM))
+
+    # then
+    assert await types(world) == ["refund_opened", "review_requested"]
+    (marker,) = [m for m in await world.documents("events", "inbox") if m["event_type"] == "approval_expired"]
+    assert marker["verdict"] == "stale"
+    assert "the review goes on until" in marker["note"]
+    (approval,) = await approvals(world)
+    assert approval["status"] == "pending"
+
+
 async def test_evidence_during_a_review_is_for_the_person_and_the_model_is_not_asked(world: World) -> None:
     # given
     process, _ = await under_review(world)
@@ -185,7 +202,7 @@ async def test_a_customer_who_withdraws_ends_the_review(world: World) -> None:
     # then
     assert await types(world) == ["refund_opened", "review_requested", "refund_withdrawn", "command_rejected"]
     (approval,) = await approvals(world)
-    assert (approval["status"], approval["decision"]) == ("decided", "withdrawn")
+    assert (approval["status"], approval["decision"], approval["decided_by"]) == ("withdrawn", "", "")
 
 
 async def test_an_answer_that_is_not_sure_goes_to_a_person(world: World) -> None:

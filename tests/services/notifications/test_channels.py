@@ -1,9 +1,13 @@
 """Words on their way out, through apprise as it is: one address, the key with them, and nothing but text."""
 
+import asyncio
+import json
 import socketserver
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
 
@@ -11,6 +15,8 @@ import pytest
 
 from local.mailbox.app import Trouble
 from local.mailbox.server import Mailbox
+from local.provision import Addresses, Plan
+from local.stack import Stack
 from services.notifications import channels
 from services.notifications.channels import ChannelDown, Message, rendered, send, without_links
 from services.notifications.events import Channel
@@ -83,6 +89,24 @@ async def test_the_mailbox_gets_address_and_key_as_they_are(mailbox: Mailbox, ch
     assert (mail.channel, mail.recipient, mail.key) == (channel, "+49170?&#/@x", "delivery~ä/1")
 
 
+def test_the_stack_gives_the_services_channels_that_lead_to_its_mailbox(the_plan: Plan, tmp_path: Path) -> None:
+    # given: a stack that hosts nothing
+    stack = Stack(tmp_path)
+    stack.plan = replace(the_plan, apps=())
+    stack.addresses, stack.mailbox_port = Addresses(1, 2, "", "hush"), 4711
+
+    # when
+    stack.start_hosts()
+
+    # then
+    secrets = json.loads((tmp_path / "run" / "secrets.json").read_text())
+    for channel in ("email", "slack", "sms", "push"):
+        url = secrets[f"channel-{channel}"]
+        assert url.startswith(f"json://127.0.0.1:4711/{channel}?")
+        assert "{address}" in url
+        assert "{key}" in url
+
+
 @pytest.mark.parametrize(
     ("url", "may_recover"),
     [("", False), ("nonsense", False), ("foo://bar", False), ("json://127.0.0.1:1/x", True)],
@@ -109,11 +133,17 @@ async def test_a_channel_that_does_not_answer_is_not_waited_for_longer_than_said
 ) -> None:
     # given
     monkeypatch.setattr(channels, "READ", 0.1)
-    mailbox.trouble(Trouble(delay=1.0, times=1))
+    mailbox.trouble(Trouble(delay=0.4, times=1))
 
-    # then
+    # when
     with pytest.raises(ChannelDown):
         await send(words("push"))
+    assert not mailbox.mail()
+
+    # then: nobody can know, but it may have been taken all the same
+    async with asyncio.timeout(5):
+        while not mailbox.mail():
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +155,9 @@ async def test_a_channel_that_does_not_answer_is_not_waited_for_longer_than_said
         ("go to evil.example/pay", "go to (link removed)"),
         ("evil.com.", "(link removed)."),
         ("write to boss@evil.example", "write to boss@(link removed)"),
-        ("Order O-1.2 costs 12.50 EUR, z. B. today. Then more...", "Order O-1.2 costs 12.50 EUR, z. B. today. Then more..."),
+        ("O-1.2 costs 12.50 EUR, z. B. today. Then more...", "O-1.2 costs 12.50 EUR, z. B. today. Then more..."),
     ],
-)  # fmt: skip
+)
 def test_links_are_removed_and_sentences_stay(text: str, left: str) -> None:
     assert without_links(text) == left
 

@@ -44,7 +44,7 @@ async def test_it_speaks_on_its_own_topic_and_listens_where_it_subscribes(world:
         await sender.send_messages(ServiceBusMessage("{}"))
 
 
-@pytest.mark.parametrize("topic", ["entity-commands", "insights", "saga-steps"])
+@pytest.mark.parametrize("topic", ["data-changes", "entity-commands", "saga-steps"])
 async def test_it_can_neither_decide_nor_command(world: World, topic: str) -> None:
     with pytest.raises(ServiceBusError, match="needs the role 'Azure Service Bus Data Sender'"):
         async with connections.service_bus().get_topic_sender(topic) as sender:

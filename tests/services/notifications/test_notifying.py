@@ -7,6 +7,8 @@ import pytest
 
 from local.mailbox.app import Trouble
 from local.mailbox.server import Mailbox
+from services.entities import DATABASE
+from services.kernel.ports import Ports
 from services.notifications.directory import customer, partition
 from services.notifications.handler import SERVICE
 from services.notifications.topology import STANDARD, URGENT
@@ -264,6 +266,21 @@ async def test_a_channel_that_is_down_is_tried_again_and_then_another_takes_it(
     assert any(each["outcome"] == "failed" and "503" in each["why"] for each in delivery["explained"])
 
 
+async def test_a_channel_without_a_url_is_not_waited_for(
+    world: World, mailbox: Mailbox, at: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setenv("Secret_channel_email", "")
+    await know(world, entry())
+
+    # when
+    await happened(world, message_for(), topic="notifications")
+
+    # then
+    assert [mail.channel for mail in mailbox.mail()] == ["sms"]
+    assert {marker["attempt"] for marker in await world.documents("notifications", "inbox")} == {1}
+
+
 async def test_a_channel_that_recovers_gets_its_message_once(world: World, mailbox: Mailbox, at: Clock) -> None:
     # given
     world.set(Retry__baseSeconds="0.01")
@@ -374,6 +391,74 @@ async def test_an_order_that_is_undone_takes_back_what_was_promised(world: World
     assert status(await deliveries(world)) == ["cancelled", "suppressed"]
 
 
+async def test_whoever_may_have_been_promised_an_order_hears_of_its_end_at_most(
+    world: World, mailbox: Mailbox, at: Clock
+) -> None:
+    # given: the customer and operations wait for their digests
+    await know(
+        world,
+        entry(customer("C-1"), role="customer", digest="always"),
+        entry("max", role="operations", digest="always"),
+        entry("ines"),
+    )
+    order = {"order_id": "O-1", "customer_id": "C-1", "total": "10"}
+    await happened(world, cloud_event("order_analyzed", order, time=NOON.isoformat()))
+    assert status(await deliveries(world)) == ["digested", "digested"]
+
+    # when
+    ended = {"saga_id": "S-1", "saga_type": "order_fulfilment", "subject": "O-1", "customer_id": "C-1"}
+    await happened(world, cloud_event("saga_compensated", ended, time=(NOON + timedelta(hours=1)).isoformat()))
+
+    # then: both promises are taken back, and that it was undone is told
+    assert status(await deliveries(world)) == ["cancelled", "cancelled", "digested", "sent"]
+    assert [mail.recipient for mail in mailbox.mail()] == ["ines@shop.example"]
+    waiting = [item["category"] for each in await world.documents("notifications", "digest") for item in each["items"]]
+    assert waiting == ["orders"]
+
+
+async def test_what_was_told_in_a_digest_is_not_said_to_be_cancelled(world: World, mailbox: Mailbox, at: Clock) -> None:
+    # given
+    await know(world, entry(digest="always"))
+    await happened(world, message_for(cancellation="k"), topic="notifications")
+    at.now = NOON + timedelta(hours=19)
+    await happened(world, cloud_event("digest_due", {"at": at.now.isoformat()}))
+    assert len(mailbox.mail()) == 1
+
+    # when
+    undone = {"recipient_id": partition("ines"), "cancellation": "k", "at": at.now.isoformat()}
+    await happened(world, cloud_event("cancel_notifications", undone), topic="notifications")
+
+    # then
+    assert status(await deliveries(world)) == ["digested", "sent"]
+
+
+async def test_what_is_admitted_while_a_cancellation_looks_for_what_waits_is_cancelled(
+    world: World, mailbox: Mailbox, at: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    await know(world, entry(digest="always"))
+    one, other = world.start(SERVICE), world.start(SERVICE)
+    undone = {"recipient_id": partition("ines"), "cancellation": "k", "at": NOON.isoformat()}
+    promise = message_for(cancellation="k")
+    await world.send(message(cloud_event("cancel_notifications", undone)), message(promise), topic="notifications")
+    query = Ports.query
+
+    async def admitted_meanwhile(ports: Ports, *arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(Ports, "query", query)
+        found = await query(ports, *arguments, **named)
+        await world.deliver(other, to=STANDARD)
+        return found
+
+    # when
+    monkeypatch.setattr(Ports, "query", admitted_meanwhile)
+    await world.deliver(one, to=STANDARD)
+
+    # then
+    assert status(await deliveries(world)) == ["cancelled"]
+    (digest,) = await world.documents("notifications", "digest")
+    assert digest["items"] == []
+
+
 async def test_a_thousand_recipients_of_one_event_get_a_message_each(world: World, mailbox: Mailbox, at: Clock) -> None:
     # given
     container = world.database.get_container_client("notifications")
@@ -395,16 +480,22 @@ async def test_a_thousand_recipients_of_one_event_get_a_message_each(world: Worl
     assert world.model.stats().calls == 2, "whom, and one wording for all of them"
 
 
-@pytest.mark.parametrize("down", [True, False], ids=["down", "garbage"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"down": True},
+        {"latency": 2},
+        {"faults": [{"kind": "rate_limited", "retry_after": 0.01}]},
+        {"faults": [{"kind": "invalid_json", "share": 1.0}]},
+    ],
+    ids=["down", "slow", "throttled", "garbage"],
+)
 async def test_without_a_model_the_rules_tell_everybody_concerned(
-    world: World, mailbox: Mailbox, at: Clock, down: bool
+    world: World, mailbox: Mailbox, at: Clock, trouble: dict[str, Any]
 ) -> None:
     # given
-    world.set(Retry__attempts=1)
-    if down:
-        world.model.turn(down=True)
-    else:
-        world.model.turn(faults=[{"kind": "invalid_json", "share": 1.0}])
+    world.set(Retry__attempts=1, Model__timeoutSeconds=0.1)
+    world.model.turn(**trouble)
     await know(world, entry())
 
     # when
@@ -414,6 +505,37 @@ async def test_without_a_model_the_rules_tell_everybody_concerned(
     (mail,) = mailbox.mail()
     assert mail.title == "Feedback needs attention"
     assert {decision["source"] for decision in await world.decisions()} == {"rules"}
+
+
+async def test_a_model_that_comes_back_in_time_answers(world: World, mailbox: Mailbox, at: Clock) -> None:
+    # given
+    world.set(Retry__baseSeconds="0.01")
+    world.model.turn(faults=[{"kind": "rate_limited", "retry_after": 0.01, "next": 2}])
+    await know(world, entry())
+
+    # when
+    await happened(world, angry())
+
+    # then
+    assert len(mailbox.mail()) == 1
+    assert {decision["source"] for decision in await world.decisions()} == {"model"}
+
+
+async def test_a_recipient_of_an_alert_reads_its_name_and_not_its_resource_id(
+    world: World, mailbox: Mailbox, at: Clock
+) -> None:
+    # given
+    world.set(Retry__attempts=1)
+    world.model.turn(down=True)
+    await know(world, entry("nox", role="on_call"))
+    alert_id = "/subscriptions/1/providers/Microsoft.AlertsManagement/alerts/2"
+
+    # when
+    await happened(world, outage(alert_id=alert_id, rule="checkout errors"))
+
+    # then
+    (mail,) = mailbox.mail()
+    assert "Alert checkout errors (Sev0, Fired): please look at it." in mail.body
 
 
 async def test_over_budget_the_rules_answer(world: World, mailbox: Mailbox, at: Clock) -> None:
@@ -427,3 +549,17 @@ async def test_over_budget_the_rules_answer(world: World, mailbox: Mailbox, at: 
     # then
     assert len(mailbox.mail()) == 1
     assert world.model.stats().calls == 0
+
+
+async def test_a_message_costs_nine_point_reads_and_two_batches(world: World, mailbox: Mailbox, at: Clock) -> None:
+    # given
+    await know(world, entry())
+    world.cosmos.reset_counts()
+
+    # when
+    await happened(world, message_for(), topic="notifications")
+
+    # then: what the README says it costs; the write forgets the outbox record
+    spent = world.cosmos.counts()[f"{DATABASE}/notifications"]
+    assert len(mailbox.mail()) == 1
+    assert {name: spent[name] for name in spent if name != "metadata"} == {"reads": 9, "batches": 2, "writes": 1}

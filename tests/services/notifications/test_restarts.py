@@ -33,22 +33,29 @@ IN_A_WORLD = 15
 
 @dataclass
 class Deaths:
-    """When the process dies: after so many steps of any kind, and again after so many more."""
+    """When the process dies: after so many steps of any kind, and again after so many more; and after a sending."""
 
     after: list[int]
+    sendings: int
+    """It dies after this one, if there are as many; 0: after none, but by chance."""
     repeatable: Counter[str] = field(default_factory=Counter[str])
     """Deaths between the channel's yes and the commit, by idempotency key."""
     count: int = 0
 
     def step(self, name: str, arguments: tuple[Any, ...]) -> None:
+        dies = False
         if self.after:
             self.after[0] -= 1
-            if self.after[0] <= 0:
+            if dies := self.after[0] <= 0:
                 self.after.pop(0)
-                self.count += 1
-                if name == "send":
-                    self.repeatable[arguments[0].key] += 1
-                raise Died
+        if name == "send" and self.sendings:
+            self.sendings -= 1
+            dies = dies or not self.sendings
+        if dies:
+            self.count += 1
+            if name == "send":
+                self.repeatable[arguments[0].key] += 1
+            raise Died
 
 
 @contextmanager
@@ -106,7 +113,7 @@ async def play(world: World, mailbox: Mailbox, at: Clock, seed: int) -> Deaths:
     if seed % 5 == 0:  # the whole road, with the model
         paid = {"case_id": f"R-{seed}", "order_id": "O-1", "customer_id": f"C-{seed}", "amount": "1.00"}
         told = [cloud_event("refund_paid", paid)]
-    deaths = Deaths([chance.randint(1, 9) for _ in range(chance.randint(1, 4))])
+    deaths = Deaths([chance.randint(1, 25) for _ in range(chance.randint(1, 4))], sendings=chance.randint(0, 2))
 
     # when: midday; the afternoon, when quiet hours may be over; the next morning, when digests are due
     with mortal(deaths):
@@ -166,16 +173,17 @@ async def test_thirty_schedules_of_restarts(new_world: NewWorld, mailbox: Mailbo
     deaths, repeated = await played(new_world, mailbox, at, range(30))
 
     assert deaths >= 30
-    assert repeated, "no schedule has died at the one place where a message repeats: this test proves little"
+    assert repeated >= 5, "few schedules have died at the one place where a message repeats: this test proves little"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(30, 530, 50))
 async def test_five_hundred_schedules_of_restarts(new_world: NewWorld, mailbox: Mailbox, at: Clock, first: int) -> None:
-    deaths, _ = await played(new_world, mailbox, at, range(first, first + 50))
+    deaths, repeated = await played(new_world, mailbox, at, range(first, first + 50))
 
     assert deaths >= 50
+    assert repeated >= 10
 
 
 @pytest.mark.parametrize("step", EVERY_STEP.values(), ids=EVERY_STEP.keys())

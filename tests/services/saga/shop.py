@@ -10,6 +10,8 @@ from services.saga.handler import SERVICE
 from tests.services.events import cloud_event, message
 from tests.services.world import World
 
+QUIET = 0.04
+"""Seconds without a message after which nothing more is on its way."""
 BOOKKEEPING = ("inbox", "outbox", "hold")
 """What stands beside stock and accounts and is no value."""
 
@@ -90,11 +92,16 @@ async def saga(world: World, saga_id: str = "") -> dict[str, Any]:
     return next(each for each in await world.documents(SAGAS.name, "saga") if each["id"] == (saga_id or saga_of()))
 
 
+async def drain(world: World, *processes: Service) -> None:
+    """Let everything happen that follows at once: what a commit announces is at its topic when the commit returns."""
+    await world.drain(*processes, patience=QUIET)
+
+
 async def play(world: World, *events: dict[str, Any], process: Service | None = None) -> Service:
     """Send insights and let everything happen that follows at once."""
     process = process or world.start(SERVICE)
     await world.send(*map(message, events), topic=INSIGHTS.name)
-    await world.drain(process)
+    await drain(world, process)
     return process
 
 
