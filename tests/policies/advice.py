@@ -16,7 +16,5 @@ ADVICE = {
 }
 """Rule -> for how many resources."""
 
-UNJUDGED = frozenset(
-    {"waiver-in-force", "key-vault-content-type", "subnet-guarded", "subnet-way-out", "security-group-refuses"}
-)
+UNJUDGED = frozenset({"waiver-in-force", "subnet-guarded", "subnet-way-out", "security-group-refuses"})
 """Rules that find nothing to judge in stack dev; stack prod, or an example, has it."""
