@@ -5,6 +5,7 @@ a crash it may be sent twice, and the broker's duplicate detection or an inbox d
 """
 
 import asyncio
+import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -133,7 +134,7 @@ class _Told:
     by_itself: int = 0
     """In which look all that came in by itself had its verdict last."""
     quiet: dict[str, int] = field(default_factory=dict[str, int])
-    """By file: in which look its sent lines had all their verdicts last, and all that followed from them."""
+    """By subject: in which look its sent lines had all their verdicts last, and all that followed from them."""
 
     async def until(self, seen: Callable[[], int]) -> None:
         """Wait until a look that has not begun yet finds it, or for as long as one waits for a verdict."""
@@ -190,8 +191,8 @@ async def _look(stores: Stores, run: Run, lines: Sequence[Line], listeners: List
     told.missing = sum(not one.verdicts for story in found for one in story.all)
     if all(story.is_told for story in found if not story.line):
         told.by_itself = look
-    loud = {_file(story.line) for story in found if story.line and story.line.number in sent and not story.is_told}
-    told.quiet.update(dict.fromkeys({_file(line) for line in lines} - loud, look))
+    loud = {_subject(story.line) for story in found if story.line and story.line.number in sent and not story.is_told}
+    told.quiet.update(dict.fromkeys({_subject(line) for line in lines} - loud, look))
     if told.missing:
         return world
     outbox, waiting = await stores.on_its_way()
@@ -200,6 +201,14 @@ async def _look(stores: Stores, run: Run, lines: Sequence[Line], listeners: List
 
 def _file(line: Line) -> str:
     return line.place.rpartition(" ")[0]
+
+
+def _subject(line: Line) -> str:
+    """The document that a line writes; else its file."""
+    if line.kind == "write":
+        with suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(line.text)["document"]["id"])
+    return _file(line)
 
 
 # -- sending -----------------------------------------------------------------------------------------------------------
@@ -248,16 +257,16 @@ async def _doors(stack: Stack, listeners: Listeners) -> AsyncGenerator[Doors]:
 async def _send_in_order(
     stack: Stack, run: Run, waiting: Sequence[Line], rate: float, doors: Doors, told: _Told
 ) -> None:
-    """Send the lines in order, so many a second, as a business would; who writes to the database has seen before what
-    became of the lines so far, or a change feed would show several changes as one.
+    """Send the lines in order, so many a second, as a business would; who writes a document again has seen before what
+    became of the last write, or a change feed would show several changes as one.
     """
     for start in range(0, len(waiting), AT_ONCE):
         began = time.monotonic()
         for line in waiting[start : start + AT_ONCE]:
             if line.kind == "write":
                 run.save(stack.folder)
-                file = _file(line)
-                await told.until(lambda file=file: told.quiet.get(file, 0))
+                subject = _subject(line)
+                await told.until(lambda subject=subject: told.quiet.get(subject, 0))
             await _send_one(run, line, doors)
         run.save(stack.folder)
         await asyncio.sleep(max(0.0, AT_ONCE / rate - (time.monotonic() - began)))

@@ -30,6 +30,9 @@ _ACCEPT = 30.0
 _SETTLED_IN = 0.5
 """Seconds after which an accept that has not been refused is taken for waiting: the listener is ready, and from then on
 the accept may be cancelled (in the middle of the handshake the SDK would leave the socket open)."""
+_ACCEPTED_AT_ONCE = 4
+"""How many sessions are asked for at the same time: the extension's session processor asks for twice as many as there
+are processors (ServiceBusSessionProcessor, MaxConcurrentAcceptSessions)."""
 _TURN = 0.25
 
 
@@ -47,28 +50,39 @@ class SessionListener:
         return f"{self._deliveries.function} <- {self._trigger.path} ({self._slots} sessions at a time)"
 
     async def listen(self, signals: Signals) -> None:
-        """See `Listener`. Sessions are accepted one after another, each is then served in a slot of its own.
+        """See `Listener`. A few sessions are accepted at a time, each is then served in a slot of its own.
 
         The slot is free before the receiver has closed, for the SDK may take a second over that.
         """
-        backoff = Backoff()
         async with client_of(self._connection, retry_total=0) as client, Slots(self._slots) as slots:
-            while not signals.stopping.is_set():
-                await slots.take()
-                receiver = None
-                try:
-                    receiver = await self._accept(client, signals)
-                except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
-                    if not signals.ready.is_set() and isinstance(error, HOPELESS):
-                        raise HostError(f"{self}: {in_one_line(error)}") from None
-                    _log.warning("%s: %s; trying again", self, in_one_line(error))
-                    await signals.pause(backoff.next())
-                if receiver is None:
-                    slots.give_back()
-                else:
-                    slots.run(self._serve(receiver, signals), then=receiver.close)
-                    backoff.reset()
+            several = range(min(self._slots, _ACCEPTED_AT_ONCE))
+            accepting = [asyncio.create_task(self._accept_all(client, slots, signals)) for _ in several]
+            try:
+                await asyncio.gather(*accepting)
+            finally:
+                for task in accepting:
+                    task.cancel()
+                await asyncio.gather(*accepting, return_exceptions=True)
             await slots.drained()
+
+    async def _accept_all(self, client: ServiceBusClient, slots: Slots, signals: Signals) -> None:
+        """Accept one session after another."""
+        backoff = Backoff()
+        while not signals.stopping.is_set():
+            await slots.take()
+            receiver = None
+            try:
+                receiver = await self._accept(client, signals)
+            except Exception as error:  # noqa: BLE001 - a broken connection is not always a ServiceBusError
+                if not signals.ready.is_set() and isinstance(error, HOPELESS):
+                    raise HostError(f"{self}: {in_one_line(error)}") from None
+                _log.warning("%s: %s; trying again", self, in_one_line(error))
+                await signals.pause(backoff.next())
+            if receiver is None:
+                slots.give_back()
+            else:
+                slots.run(self._serve(receiver, signals), then=receiver.close)
+                backoff.reset()
 
     async def _accept(self, client: ServiceBusClient, signals: Signals) -> ServiceBusReceiver | None:
         """Open the next available session; None when there was none, or the host stops."""
