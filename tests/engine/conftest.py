@@ -14,7 +14,7 @@ from pulumi.automation import PulumiCommand
 from local.cloud import Cloud
 from local.provider import serving
 from tests.engine.cli.build import UnavailableError, command
-from tests.engine.deployment import WITHOUT_CODE, Deployment, Left, done
+from tests.engine.deployment import DOORS, SECRETS, WITHOUT_CODE, Deployment, Left, done
 from tests.engine.programs import PACK, ROOT
 
 ANALYZER = "pulumi-analyzer-policy-python"
@@ -69,9 +69,8 @@ def dev(
     """
     cloud = Cloud()
     with serving(cloud) as attached:
-        yield Deployment(
-            apart, pulumi, tmp_path_factory.mktemp("engine"), cloud, {**attached, "PATH": path}, WITHOUT_CODE
-        )
+        folder, environment = tmp_path_factory.mktemp("engine"), {**attached, "PATH": path}
+        yield Deployment(apart, pulumi, folder, cloud, environment, WITHOUT_CODE | DOORS, SECRETS)
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,14 @@ import yaml
 from pulumi.automation import CommandError, ConfigValue, LocalWorkspaceOptions, PulumiCommand, create_or_select_stack
 
 from local.cloud import Cloud, Existing
-from local.graph import stack_config
+from local.graph import ENCRYPTED, REGISTERED, stack_config
+from services.registry import PATTERNS
 from tests.engine.programs import ROOT, through_the_door
 
 NAME = "dev"
 WITHOUT_CODE = {"functions:publishCode": "false"}
+DOORS = {"entra:clientId": REGISTERED}
+SECRETS = frozenset(f"secrets:{name}" for pattern in PATTERNS for name in pattern.secrets)
 Operation = Literal["preview", "up", "destroy"]
 
 
@@ -60,6 +63,8 @@ class Deployment:
     environment: Mapping[str, str]
     different: Mapping[str, str] = field(default_factory=dict)
     """Keys that are not as in the stack's file."""
+    secrets: frozenset[str] = frozenset()
+    """Keys besides that the deployer has encrypted."""
 
     def __post_init__(self) -> None:
         for name in ("project", "backend", "home"):
@@ -90,11 +95,10 @@ class Deployment:
             files={str(file): file.read_bytes() for file in self.folder.rglob("*") if file.is_file()},
         )
 
-    @staticmethod
-    def _encrypted() -> dict[str, ConfigValue]:
-        """What is secret in the stack's file, as `local.graph` stands in for it."""
+    def _encrypted(self) -> dict[str, ConfigValue]:
+        """What is secret in the stack's file, or left to the deployer, as `local.graph` stands in for it."""
         config, secret = stack_config(NAME)
-        return {key: ConfigValue(config[key], secret=True) for key in secret}
+        return {key: ConfigValue(config.get(key, ENCRYPTED), secret=True) for key in secret | self.secrets}
 
     def _state(self) -> dict[str, dict[str, Any]]:
         (file,) = (self.folder / "backend" / ".pulumi" / "stacks").rglob(f"{NAME}.json")
