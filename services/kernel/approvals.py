@@ -9,6 +9,7 @@ first counts; it then announces `approval_changed` again.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
+from uuid import uuid4
 
 import azure.functions as func
 from cloudevents.core.v1.event import CloudEvent
@@ -157,7 +158,7 @@ def approval_functions(
         )
         event = CloudEvent(
             {
-                "id": safe_id(caller.name, verdict.decision, approval.approval_id),
+                "id": uuid4().hex,  # whoever was refused for a passing reason may say it again; the owner counts once
                 "source": f"/approvals/{pattern}",
                 "type": ApprovalDecided.TYPE,
                 "time": now(),

@@ -45,7 +45,9 @@ async def leftovers(store: Store, container: Container, older_than: float) -> li
     """
     before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
     documents = await store.query(
-        container, "SELECT TOP 100 * FROM c WHERE c.kind = 'outbox' AND c.at < @before", {"before": before}
+        container,
+        "SELECT TOP 100 * FROM c WHERE c.kind = 'outbox' AND c.at < @before ORDER BY c.at",
+        {"before": before},
     )
     return [
         OutboxRecord(

@@ -237,7 +237,7 @@ def stopped(saga: Saga, definition: Definition[Any], *, by: str, why: str, now: 
     if approval is None or approval.status != "pending":
         return go_back(saga, by=by, why=why, now=now)
     approval = approval.model_copy(
-        update={"status": "decided", "decision": REJECT, "decided_by": by, "decided_at": now, "comment": why}
+        update={"status": "withdrawn", "decided_at": now, "comment": why}  # nobody has decided: it is needed no more
     )
     saga = saga.model_copy(update={"approval": approval})
     return replace(go_back(saga, by=by, why=why, now=now), approvals=(approval,))

@@ -146,7 +146,7 @@ def test_a_signal_during_the_start_stops_at_once_and_leaves_nobody(tmp_path: Pat
 
     # when
     starting.send_signal(number)
-    shown, _ = starting.communicate(timeout=20)
+    shown, _ = starting.communicate(timeout=60)
 
     # then
     assert starting.returncode == 128 + number

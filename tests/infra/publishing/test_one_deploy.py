@@ -12,7 +12,7 @@ from infra.publishing.one_deploy import Pace, publish, unsafe
 from tests.infra.publishing.one_deploy import OneDeploy, Reply, crawl, drip, hang_up, say_nothing, serving
 
 FAST = Pace(patience=5, pause=0.01, longest_pause=0.05, connect=1, silence=0.3, polling=0.01)
-HASTY = Pace(patience=0.4, pause=0.05, longest_pause=0.05, connect=1, silence=0.2, polling=0.01)
+HASTY = Pace(patience=1.5, pause=0.05, longest_pause=0.05, connect=1, silence=0.2, polling=0.01)
 ZIP = b"PK" + bytes(range(256)) * 4096
 
 
@@ -205,7 +205,7 @@ def test_patience_ends_and_the_error_says_what_was_last(
     with pytest.raises(PackageError, match=helps):
         deploy(site, archive, HASTY)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
 
 
 def test_a_zip_that_is_taken_too_slowly_is_given_up(site: OneDeploy, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_zip_that_is_taken_too_slowly_is_given_up(site: OneDeploy, tmp_path: P
 def test_a_deployment_that_never_ends_is_given_up_with_its_status(site: OneDeploy, archive: Path) -> None:
     site.polls += [state(1, status_text="Building")] * 500
 
-    with pytest.raises(PackageError, match=r"not done within 0.4 seconds, at the end: status 1 Building"):
+    with pytest.raises(PackageError, match=r"not done within 1.5 seconds, at the end: status 1 Building"):
         deploy(site, archive, HASTY)
 
 

@@ -215,7 +215,7 @@ async def test_a_cancelled_saga_no_longer_waits_for_anybody(world: World) -> Non
     assert (await saga(world))["status"] == "compensated"
     assert (await saga(world))["last_error"] == "cancelled by ada: a mistake"
     (listed,) = await world.documents(VIEWS.name, "approval")
-    assert listed["status"] == "decided"
+    assert listed["status"] == "withdrawn"
 
 
 async def test_two_people_decide_at_once_over_http(world: World) -> None:

@@ -343,8 +343,8 @@ def test_the_first_decision_counts_and_an_option_must_be_one() -> None:
         given(RISKY, begins()).when(is_decided("perhaps")).outcome()
 
 
-def test_who_stops_a_saga_decides_its_approval_too() -> None:
-    given(RISKY, begins()).when(is_stopped()).then(status="compensated", approval=["decided"])
+def test_who_stops_a_saga_withdraws_its_approval_and_decides_nothing() -> None:
+    given(RISKY, begins()).when(is_stopped()).then(status="compensated", approval=["withdrawn"])
 
 
 # -- pace --------------------------------------------------------------------------------------------------------------

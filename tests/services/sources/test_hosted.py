@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -309,6 +310,7 @@ async def test_while_the_broker_is_away_nothing_is_promised_and_afterwards_every
     async with line_to(world.bus.port, at):
         assert (await post(http, second, caller)).json() == {"ids": [each["id"] for each in second]}
     assert [each["id"] for each in await on_topics(world)] == [first["id"], *(each["id"] for each in second)]
+    gc.collect()  # what the SDK dropped is complained about here, not in a test that comes later
 
 
 async def test_a_broker_that_does_not_answer_is_not_waited_for_without_end(
