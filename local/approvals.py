@@ -10,7 +10,7 @@ import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from local.processes import StackError
 from local.stack_folder import FOLDER
@@ -22,7 +22,7 @@ PATIENCE = 10.0
 
 def approvals(
     verb: Annotated[Literal["list", "decide"], typer.Argument()] = "list",
-    approval: Annotated[str, typer.Argument(help="The id of an approval.")] = "",
+    approval: Annotated[str, typer.Argument(help="The id of an approval, or how it begins.")] = "",
     decision: Annotated[str, typer.Argument(help="One of its options.")] = "",
     *,
     comment: Annotated[str, typer.Option(help="Why, for the record.")] = "",
@@ -38,6 +38,11 @@ def approvals(
                 console.print(_table(waiting))
             else:
                 console.print(escape(_decide(client, waiting, approval, {"decision": decision, "comment": comment})))
+    except httpx.ConnectError:
+        console.print(
+            f"[bold red]approvals:[/] the stack of {escape(str(FOLDER))} does not run; start `make local` first"
+        )
+        raise typer.Exit(1) from None
     except (StackError, httpx.HTTPError) as error:
         console.print(f"[bold red]approvals:[/] {escape(str(error))}")
         raise typer.Exit(1) from None
@@ -57,10 +62,13 @@ def _waiting(client: httpx.Client) -> dict[str, tuple[str, dict[str, Any]]]:
 def _decide(
     client: httpx.Client, waiting: dict[str, tuple[str, dict[str, Any]]], approval: str, verdict: dict[str, str]
 ) -> str:
-    if approval not in waiting:
-        raise StackError(f"no approval {approval!r} waits; there are {', '.join(waiting) or 'none'}")
-    url, _ = waiting[approval]
-    taken = _content(client.post(f"{url}/api/approvals/{approval}", json=verdict))
+    meant = [each for each in waiting if approval and each.startswith(approval)]
+    if len(meant) != 1:
+        raise StackError(
+            f"{len(meant)} approvals that wait begin with {approval!r}; there are {', '.join(waiting) or 'none'}"
+        )
+    url, _ = waiting[meant[0]]
+    taken = _content(client.post(f"{url}/api/approvals/{meant[0]}", json=verdict))
     return f"{taken['approval']}: {taken['decision']}, by {taken['by']}"
 
 
@@ -73,7 +81,9 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
 def _table(waiting: dict[str, tuple[str, dict[str, Any]]]) -> Table | str:
     if not waiting:
         return "nothing waits for a person"
-    table = Table("approval", "pattern", "subject", "question", "options", "else", "until", box=None)
+    table = Table(
+        Column("approval", overflow="fold"), "pattern", "subject", "question", "options", "else", "until", box=None
+    )
     for approval, (_, each) in waiting.items():
         options, until = ", ".join(each["options"]), each["expires_at"]
         cells = (approval, each["pattern"], each["subject"], each["question"], options, each["default"], until)
