@@ -1,5 +1,6 @@
 """a zip -> One Deploy in all its moods, played by a server on this machine -> published once, or an error that helps"""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,13 +200,18 @@ def test_a_token_that_is_refused_while_following_ends_it(site: OneDeploy, archiv
 def test_patience_ends_and_the_error_says_what_was_last(
     site: OneDeploy, archive: Path, reply: Reply, helps: str
 ) -> None:
-    site.publishes += [reply] * 50
-    began = time.monotonic()
+    said = list[str]()
+    for _ in range(5):  # the last try may be cut off while it still sends, and then that is what was last
+        site.publishes[:] = [reply] * 50
+        began = time.monotonic()
+        with pytest.raises(PackageError) as given_up:
+            deploy(site, archive, HASTY)
+        assert time.monotonic() - began < 6
+        said.append(str(given_up.value))
+        if re.search(helps, said[-1]):
+            return
 
-    with pytest.raises(PackageError, match=helps):
-        deploy(site, archive, HASTY)
-
-    assert time.monotonic() - began < 6
+    pytest.fail("\n".join(said))
 
 
 def test_a_zip_that_is_taken_too_slowly_is_given_up(site: OneDeploy, tmp_path: Path) -> None:

@@ -156,11 +156,14 @@ async def test_a_script_for_certain_facts_leaves_the_others_alone(stand_in: Mode
 async def test_the_figures_show_how_many_calls_were_under_way_at_once(
     stand_in: ModelStandIn, client: AsyncOpenAI
 ) -> None:
-    stand_in.turn(latency=0.2)
+    stand_in.turn(latency=1)
 
     calls = [asyncio.create_task(ask(client, {"n": n})) for n in range(5)]
-    await asyncio.sleep(0.1)
-    under_way = stand_in.stats()
+    for _ in range(90):  # on a busy machine they do not arrive at once
+        under_way = stand_in.stats()
+        if under_way.concurrent == len(calls):
+            break
+        await asyncio.sleep(0.01)
     await asyncio.gather(*calls)
 
     assert (under_way.concurrent, under_way.peak) == (5, 5)
